@@ -1,0 +1,1 @@
+//! The attributes `#[runtime::main]` and `#[runtime::test]`.

@@ -1,0 +1,1 @@
+//! One binary for every integration test: it links once and shows one summary.

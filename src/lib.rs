@@ -1,0 +1,33 @@
+//! A minimal asynchronous runtime with built-in pipes.
+
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
+// Words: what every floor above speaks.
+mod sync;
+mod coop;
+#[path = "io/mod.rs"]
+mod io_core;
+#[allow(unsafe_code)]
+mod sys;
+
+// Machinery.
+mod driver;
+pub mod pipe;
+pub mod task;
+
+// Users.
+mod blocking;
+mod executor;
+pub mod net;
+pub mod time;
+
+// Front door.
+mod runtime;
+
+/// Readiness-based I/O: the traits, their buffers and adapters, and the in-memory pipes.
+pub mod io {
+    pub use crate::io_core::*;
+}
+
+

@@ -1,0 +1,1 @@
+//! One thin safe wrapper a system call.
