@@ -4,10 +4,10 @@
 #![deny(unsafe_code)]
 
 // Words: what every floor above speaks.
-mod sync;
 mod coop;
 #[path = "io/mod.rs"]
 mod io_core;
+mod sync;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -30,4 +30,4 @@ pub mod io {
     pub use crate::io_core::*;
 }
 
-
+pub use runtime_macros::{main, test};
