@@ -1,0 +1,6 @@
+//! A semicolon too much.
+
+#[runtime::main]
+async fn main() -> Result<(), String> {
+    Ok(());
+}

@@ -1,0 +1,6 @@
+//! A type that cannot leave `main`.
+
+#[runtime::main]
+async fn main() -> u32 {
+    4
+}

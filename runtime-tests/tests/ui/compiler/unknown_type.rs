@@ -1,0 +1,6 @@
+//! A return type that does not exist.
+
+#[runtime::main]
+async fn main() -> Outcome {
+    Ok(())
+}

@@ -1,0 +1,7 @@
+#[runtime::main]
+fn main() {
+    async {}.await;
+}
+
+#[runtime::test]
+pub fn test() {}
