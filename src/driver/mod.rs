@@ -1,1 +1,175 @@
-//! (see ARCHITECTURE.md)
+//! What an idle worker blocks on: readiness of sockets, and the thread-local that says which driver
+//! the code on this thread belongs to.
+//!
+//! It is two values. [`Driver`] is exclusive: whoever holds it may block in [`Driver::turn`], which
+//! polls the operating system once and *collects* the wakers of what happened; it wakes nobody, the
+//! caller does that with no lock held. [`Handle`] is shared: every socket and timer keeps one, so
+//! that they can be used from any thread and under any executor for as long as somebody turns the
+//! driver. This module knows no task and no executor.
+//!
+//! Who wakes whom: [`Handle::unpark`] makes the turn that blocks (or else the next one) return at
+//! once. [`Handle::shutdown`] collects every waiter there is; after it registrations fail and
+//! operations return an error, so nothing waits for a driver that nobody turns any more.
+
+mod reactor;
+mod source;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use reactor::Reactor;
+
+/// Events taken from the operating system in one turn; what does not fit is there in the next.
+const EVENTS: usize = 256;
+
+/// Creates a driver with `shards` timer shards, its clock stopped if `start_paused`.
+///
+/// The last shard belongs to threads that have none of their own.
+pub(crate) fn new(shards: usize, start_paused: bool) -> io::Result<(Driver, Arc<Handle>)> {
+    let _ = start_paused;
+    let poll = mio::Poll::new()?;
+    let reactor = Reactor::new(poll.registry())?;
+    let driver = Driver { poll, events: mio::Events::with_capacity(EVENTS) };
+    Ok((driver, Arc::new(Handle { reactor, shards })))
+}
+
+/// The right to wait for events.
+pub(crate) struct Driver {
+    poll: mio::Poll,
+    events: mio::Events,
+}
+
+impl Driver {
+    /// Waits up to `max_wait` (`None`: as long as it takes) for events, an [unpark](Handle::unpark)
+    /// or a signal, marks what became ready and appends the wakers of those who waited to `woken`.
+    ///
+    /// Wakes nobody itself. The operating system rounds the wait up to whole milliseconds.
+    pub(crate) fn turn(
+        &mut self,
+        handle: &Handle,
+        max_wait: Option<Duration>,
+        woken: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, max_wait) {
+            Ok(()) => handle.reactor.dispatch(&self.events, woken),
+            // The caller looks at its queues and the clock anyway and then comes back.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
+/// The shared side of a driver.
+pub(crate) struct Handle {
+    reactor: Reactor,
+    shards: usize,
+}
+
+impl Handle {
+    /// The driver that this thread has entered, if any. `None` in thread-local destructors.
+    pub(crate) fn current() -> Option<Arc<Handle>> {
+        Self::with_current(Arc::clone)
+    }
+
+    /// Calls `f` with the driver that this thread has entered, without counting a reference.
+    ///
+    /// `f` must not enter or leave a driver.
+    pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<Handle>) -> R) -> Option<R> {
+        CURRENT
+            .try_with(|current| current.borrow().as_ref().map(|entered| f(&entered.handle)))
+            .ok()
+            .flatten()
+    }
+
+    /// Makes this the driver of the calling thread, with `shard` for its timers, until the guard is
+    /// dropped. Does nothing in thread-local destructors.
+    pub(crate) fn enter(self: &Arc<Self>, shard: usize) -> EnterGuard {
+        debug_assert!(shard < self.shards, "a thread enters with a shard that does not exist");
+        let entered = Entered { handle: Arc::clone(self), shard };
+        let previous = CURRENT.try_with(|current| current.borrow_mut().replace(entered));
+        EnterGuard { previous: previous.ok(), _not_send: PhantomData }
+    }
+
+    /// The timer shard of the calling thread: its own if it has entered this driver, else the one
+    /// that all foreign threads share.
+    pub(crate) fn shard(&self) -> usize {
+        CURRENT
+            .try_with(|current| match &*current.borrow() {
+                Some(entered) if std::ptr::eq(&*entered.handle, self) => Some(entered.shard),
+                _ => None,
+            })
+            .ok()
+            .flatten()
+            .unwrap_or(self.foreign_shard())
+    }
+
+    /// The timer shard of threads that have none of their own.
+    pub(crate) fn foreign_shard(&self) -> usize {
+        self.shards - 1
+    }
+
+    /// Makes the turn that waits, or else the next one, return at once. Callable from any thread.
+    pub(crate) fn unpark(&self) {
+        self.reactor.unpark();
+    }
+
+    /// Ends the service: collects all waiters, fails their operations and all later ones.
+    ///
+    /// The caller wakes them after it has let go of its locks.
+    pub(crate) fn shutdown(&self, woken: &mut Vec<Waker>) {
+        self.reactor.shutdown(woken);
+    }
+
+    fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+/// Restores, when dropped, the driver that the thread had before.
+#[must_use = "the driver is left when the guard is dropped"]
+#[derive(Debug)]
+pub(crate) struct EnterGuard {
+    /// `None` if the thread was past the life of its thread-locals and nothing was entered.
+    previous: Option<Option<Entered>>,
+    /// The guard belongs to the thread it was made on.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for EnterGuard {
+    fn drop(&mut self) {
+        if let Some(previous) = self.previous.take() {
+            // What is swapped out may be the last reference, so it goes after the borrow ends.
+            let left = CURRENT.try_with(|current| current.replace(previous));
+            drop(left);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entered {
+    handle: Arc<Handle>,
+    shard: usize,
+}
+
+thread_local! {
+    // Not behind the loom switch: models have no driver.
+    static CURRENT: RefCell<Option<Entered>> = const { RefCell::new(None) };
+}

@@ -1,0 +1,180 @@
+//! The table between the operating system's tokens and our [`Source`]s.
+//!
+//! One mio registry, one slab of sources behind a lock. A token is a slot of the slab and a
+//! generation that no two registrations share (until 2^32 of them have passed, 2^12 on 32-bit
+//! machines), so an event that was already under way when its source left finds either an empty
+//! slot or another generation and is dropped.
+//!
+//! Who wakes whom: nobody here. [`Reactor::dispatch`] and [`Reactor::shutdown`] append wakers to the
+//! caller's list. The lock is taken once for a whole batch of events; under it no user code runs:
+//! wakers are moved, never called, cloned or dropped.
+
+use std::io;
+use std::ptr;
+use std::sync::Arc;
+use std::task::Waker;
+
+use slab::Slab;
+
+use super::source::{self, ERROR, PRIORITY, RD_CLOSED, READ, Source, WR_CLOSED, WRITE};
+use crate::sync::Mutex;
+
+/// The token of the unpark event; no slot reaches it.
+const UNPARK: mio::Token = mio::Token(usize::MAX);
+
+/// How many of a token's bits name the slot; the rest are the generation.
+const SLOT_BITS: u32 = if usize::BITS >= 64 { 32 } else { 20 };
+const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
+
+#[derive(Debug)]
+pub(super) struct Reactor {
+    registry: mio::Registry,
+    waker: mio::Waker,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    source: Arc<Source>,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Table {
+    sources: Slab<Entry>,
+    /// The generation of the next registration.
+    generation: u32,
+    shut_down: bool,
+}
+
+impl Reactor {
+    pub(super) fn new(registry: &mio::Registry) -> io::Result<Self> {
+        Ok(Self {
+            registry: registry.try_clone()?,
+            waker: mio::Waker::new(registry, UNPARK)?,
+            table: Mutex::new(Table { sources: Slab::new(), generation: 0, shut_down: false }),
+        })
+    }
+
+    pub(super) fn unpark(&self) {
+        // An eventfd write fails only for a closed descriptor, and this one is ours.
+        let woken = self.waker.wake();
+        debug_assert!(woken.is_ok(), "unpark failed: {woken:?}");
+    }
+
+    /// Marks what became ready and collects those who waited for it.
+    pub(super) fn dispatch(&self, events: &mio::Events, woken: &mut Vec<Waker>) {
+        if events.is_empty() {
+            return;
+        }
+        let table = self.table.lock();
+        for event in events {
+            if let Some(source) = table.find(event.token()) {
+                source.event(bits_of(event), woken);
+            }
+        }
+    }
+
+    /// Enters `io` in the table and at the operating system, with `assumed` as its first readiness.
+    pub(super) fn register(
+        &self,
+        io: &mut impl mio::event::Source,
+        interest: mio::Interest,
+        assumed: u64,
+    ) -> io::Result<Arc<Source>> {
+        let (source, token) = self.insert(assumed)?;
+        if let Err(error) = self.registry.register(io, token, interest) {
+            self.remove(&source);
+            return Err(error);
+        }
+        Ok(source)
+    }
+
+    /// Takes `io` out of the operating system's set and of the table.
+    pub(super) fn deregister(
+        &self,
+        io: &mut impl mio::event::Source,
+        source: &Source,
+    ) -> io::Result<()> {
+        let result = self.registry.deregister(io);
+        self.remove(source);
+        result
+    }
+
+    /// Collects every waiter; from here on every source and every registration fails.
+    pub(super) fn shutdown(&self, woken: &mut Vec<Waker>) {
+        let sources = {
+            let mut table = self.table.lock();
+            table.shut_down = true;
+            std::mem::take(&mut table.sources)
+        };
+        for (_, entry) in &sources {
+            entry.source.shut_down(woken);
+        }
+    }
+
+    fn insert(&self, assumed: u64) -> io::Result<(Arc<Source>, mio::Token)> {
+        let mut table = self.table.lock();
+        if table.shut_down {
+            return Err(source::gone());
+        }
+        let generation = table.generation;
+        table.generation = generation.wrapping_add(1);
+        let vacant = table.sources.vacant_entry();
+        let slot = vacant.key();
+        if slot >= SLOT_MASK {
+            return Err(io::Error::other("a runtime cannot watch that many I/O objects"));
+        }
+        let source = Arc::new(Source::new(slot as u32, assumed));
+        vacant.insert(Entry { source: Arc::clone(&source), generation });
+        Ok((source, token(slot, generation)))
+    }
+
+    fn remove(&self, source: &Source) {
+        let removed = {
+            let mut table = self.table.lock();
+            // After a shutdown the table is empty.
+            let entry = table.sources.get(source.slot());
+            let ours = entry.is_some_and(|entry| ptr::eq(&*entry.source, source));
+            ours.then(|| table.sources.remove(source.slot()))
+        };
+        drop(removed); // not under the lock: it may be the last reference, with wakers in it
+    }
+
+    /// How many sources are in the table.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.table.lock().sources.len()
+    }
+}
+
+impl Table {
+    fn find(&self, wanted: mio::Token) -> Option<&Source> {
+        let slot = wanted.0 & SLOT_MASK;
+        let entry = self.sources.get(slot)?;
+        (token(slot, entry.generation) == wanted).then_some(&*entry.source)
+    }
+}
+
+fn token(slot: usize, generation: u32) -> mio::Token {
+    mio::Token((generation as usize) << SLOT_BITS | slot)
+}
+
+/// An event in the bits of a source's word.
+fn bits_of(event: &mio::event::Event) -> u64 {
+    let mut bits = 0;
+    let mut set = |is: bool, bit| bits |= if is { bit } else { 0 };
+    set(event.is_readable(), READ);
+    set(event.is_writable(), WRITE);
+    set(event.is_priority(), PRIORITY);
+    // Whoever waits has to try, whatever the news is: hence the readiness beside the closed bits.
+    set(event.is_read_closed(), READ | RD_CLOSED);
+    set(event.is_error(), READ | WRITE | ERROR);
+    if event.is_write_closed() {
+        // An error that arrives alone is reported as closed as well, but may be a passing one (a
+        // datagram refused); only with a hang-up, which closes reading too, is it for ever.
+        let for_ever = !event.is_error() || event.is_read_closed();
+        set(true, if for_ever { WRITE | WR_CLOSED } else { WRITE });
+    }
+    bits
+}

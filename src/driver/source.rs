@@ -1,0 +1,378 @@
+//! One I/O object as the driver sees it: what is known of its readiness and who waits for it.
+//!
+//! Readiness is **one atomic word**, so that the common case of every operation is a load:
+//!
+//! ```text
+//! bit 0 READ    1 WRITE     what the next operation may try
+//!     2 RD_CLOSED 3 WR_CLOSED   sticky: the peer, or a shutdown, has closed that direction
+//!     4 ERROR   5 PRIORITY  what else the operating system said; cleared with the reading side
+//!     6 GONE                the driver has shut down; final
+//!     7 READ_WAITER 8 WRITE_WAITER  somebody may be waiting: an event has to look
+//!     9..36 read tick   36..63 write tick
+//! ```
+//!
+//! Each event bumps the tick of the directions it is about. An operation that would block clears
+//! its direction only if the tick is still the one it saw before it tried, so an event in between is
+//! never lost; with 27 bits a snapshot would have to be 134 million events old to be confused. The
+//! ticks are separate: events about writing do not keep a reader from clearing.
+//!
+//! Who waits is under a small lock: one slot per direction for whoever comes first, which for an
+//! object with one owner is everybody, and a list for the others.
+//!
+//! Why no wake-up is lost: a waiter first stores its waker and then sets the WAITER bit, both under
+//! the lock, and looks at the word that this very read-modify-write returned. An event sets the
+//! readiness by a read-modify-write on the same word. Whichever comes second sees the other: either
+//! the waiter finds itself ready, or the event finds the bit, waits for the lock and takes the waker.
+//!
+//! Wakers are moved under the lock, never called, cloned or dropped: events append them to the
+//! caller's list, waiters clone before they lock and drop what they displaced after they unlock.
+
+use std::io;
+use std::mem::replace;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+pub(super) const READ: u64 = 1;
+pub(super) const WRITE: u64 = 1 << 1;
+pub(super) const RD_CLOSED: u64 = 1 << 2;
+pub(super) const WR_CLOSED: u64 = 1 << 3;
+pub(super) const ERROR: u64 = 1 << 4;
+pub(super) const PRIORITY: u64 = 1 << 5;
+const GONE: u64 = 1 << 6;
+const READ_WAITER: u64 = 1 << 7;
+const WRITE_WAITER: u64 = 1 << 8;
+
+const TICK_BITS: u32 = 27;
+const READ_TICK: u32 = 9;
+const WRITE_TICK: u32 = READ_TICK + TICK_BITS;
+const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
+
+/// What somebody waits for, or an event is about: bits of the word that say "try".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wants(u64);
+
+impl Wants {
+    /// From any of [`READ`], [`WRITE`] and [`PRIORITY`].
+    pub(super) const fn new(bits: u64) -> Self {
+        Self(bits & (READ | WRITE | PRIORITY))
+    }
+
+    /// Reading and writing: whose lists and ticks are concerned. Urgent data goes with reading.
+    fn sides(self) -> [bool; 2] {
+        [self.0 & (READ | PRIORITY) != 0, self.0 & WRITE != 0]
+    }
+
+    fn both(self) -> bool {
+        self.sides() == [true, true]
+    }
+
+    /// The bits that satisfy this wish.
+    fn satisfied_by(self) -> u64 {
+        let [read, write] = self.sides();
+        self.0 | if read { RD_CLOSED } else { 0 } | if write { WR_CLOSED } else { 0 } | GONE
+    }
+
+    fn waiter_bits(self) -> u64 {
+        let [read, write] = self.sides();
+        (if read { READ_WAITER } else { 0 }) | if write { WRITE_WAITER } else { 0 }
+    }
+}
+
+/// The word as it was at one moment: what an operation saw before it tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot(u64);
+
+impl Snapshot {
+    pub(super) fn has(self, bits: u64) -> bool {
+        self.0 & bits != 0
+    }
+
+    pub(super) fn is_gone(self) -> bool {
+        self.has(GONE)
+    }
+
+    pub(super) fn satisfies(self, wants: Wants) -> bool {
+        self.has(wants.satisfied_by())
+    }
+
+    fn tick(self, shift: u32) -> u64 {
+        self.0 >> shift & TICK_MASK
+    }
+}
+
+/// What an operation says once the driver has shut down.
+pub(super) fn gone() -> io::Error {
+    io::Error::other("the runtime that this I/O object belongs to has shut down")
+}
+
+/// Whose a waker is. Every owner has at most one per direction, except that there is one
+/// [`SHARED`](Self::SHARED) for every task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner(u32);
+
+impl Owner {
+    const EXCLUSIVE: Self = Self(0);
+    const EXCLUSIVE_BOTH: Self = Self(1);
+    const SHARED: Self = Self(2);
+    const SHARED_BOTH: Self = Self(3);
+    /// The first of the numbers that futures draw.
+    const FUTURES: u32 = 4;
+
+    // A wait for both directions is an owner of its own, so that it can withdraw from one when the
+    // other came true without withdrawing a single wait that the same task made elsewhere.
+
+    /// A poll through the only reference there is: the newest waker counts.
+    pub(super) fn exclusive(wants: Wants) -> Self {
+        if wants.both() { Self::EXCLUSIVE_BOTH } else { Self::EXCLUSIVE }
+    }
+
+    /// A poll through one of many references: every task counts.
+    pub(super) fn shared(wants: Wants) -> Self {
+        if wants.both() { Self::SHARED_BOTH } else { Self::SHARED }
+    }
+
+    /// Whether the waker `old` of `other` is the one that this owner, now with `new`, has.
+    fn keeps(self, other: Self, old: &Waker, new: &Waker) -> bool {
+        let shared = self == Self::SHARED || self == Self::SHARED_BOTH;
+        self == other && (!shared || old.will_wake(new))
+    }
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Source {
+    word: AtomicU64,
+    /// Where the driver's table keeps it.
+    slot: u32,
+    next_owner: AtomicU32,
+    waiters: Mutex<Waiters>,
+}
+
+impl Source {
+    /// `assumed` is what the object is taken for until its first operation says otherwise.
+    pub(super) fn new(slot: u32, assumed: u64) -> Self {
+        Self {
+            word: AtomicU64::new(assumed & (READ | WRITE)),
+            slot,
+            next_owner: AtomicU32::new(Owner::FUTURES),
+            waiters: Mutex::new(Waiters::new()),
+        }
+    }
+
+    pub(super) fn slot(&self) -> usize {
+        self.slot as usize
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        // Ordering: Acquire pairs with the Release of `update`, so that whoever sees readiness also
+        // sees what the dispatching thread did before.
+        Snapshot(self.word.load(Ordering::Acquire))
+    }
+
+    /// The operating system reported `bits`: marks them and collects those who waited for them.
+    pub(super) fn event(&self, bits: u64, woken: &mut Vec<Waker>) {
+        let about = Wants::new(bits);
+        let [read, write] = about.sides();
+        let before = self.update(|word| {
+            let mut next = (word | bits) & !about.waiter_bits();
+            if read {
+                next = bump(next, READ_TICK);
+            }
+            if write {
+                next = bump(next, WRITE_TICK);
+            }
+            Some(next)
+        });
+        if before.has(about.waiter_bits()) {
+            self.waiters.lock().take(about, woken);
+        }
+    }
+
+    /// The driver is going: every operation fails from here on, every waiter is collected.
+    pub(super) fn shut_down(&self, woken: &mut Vec<Waker>) {
+        self.update(|word| Some(word | GONE));
+        self.waiters.lock().take(Wants::new(READ | WRITE), woken);
+    }
+
+    /// An operation that saw `seen` would have blocked: forgets the readiness that it saw, and no
+    /// newer one.
+    pub(super) fn clear(&self, seen: Snapshot, wants: Wants) {
+        self.forget(seen, wants, READ | ERROR | PRIORITY, WRITE);
+    }
+
+    /// An operation that saw `seen` moved less than it could have: the next one would block.
+    ///
+    /// Not true while [`PRIORITY`] is set: a read stops at the mark of urgent data.
+    pub(super) fn clear_short(&self, seen: Snapshot, wants: Wants) {
+        if !(wants.sides()[0] && seen.has(PRIORITY)) {
+            self.forget(seen, wants, READ, WRITE);
+        }
+    }
+
+    /// Readiness for `wants`, or the waker of `cx` is kept for `owner`.
+    pub(super) fn poll(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
+        let seen = self.snapshot();
+        if !seen.satisfies(wants) {
+            return self.wait(cx, wants, owner);
+        }
+        if wants.both() && seen.has(wants.waiter_bits()) {
+            // It may still wait for the direction that did not come true.
+            let removed = self.waiters.lock().remove(owner, cx.waker());
+            drop(removed); // not under the lock
+        }
+        Poll::Ready(seen)
+    }
+
+    /// A number for a future that wants its own place among the waiters.
+    pub(super) fn new_owner(&self) -> Owner {
+        // Ordering: only uniqueness counts, among the futures that are alive.
+        let number = self.next_owner.fetch_add(1, Ordering::Relaxed);
+        Owner(number.max(Owner::FUTURES))
+    }
+
+    /// Forgets the wakers of a future.
+    pub(super) fn cancel(&self, owner: Owner) {
+        let removed = self.waiters.lock().remove(owner, Waker::noop());
+        drop(removed); // not under the lock
+    }
+
+    #[inline(never)]
+    fn wait(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
+        let mut wakers = wants.sides().map(|wanted| wanted.then(|| cx.waker().clone()));
+        let mut removed = [None, None];
+        let mut waiters = self.waiters.lock();
+        for direction in DIRECTIONS {
+            waiters.enter(direction, owner, &mut wakers[direction]);
+        }
+        // Ordering: AcqRel pairs with `update`; the head of this file says why this cannot sleep on
+        // a ready source.
+        let seen = Snapshot(self.word.fetch_or(wants.waiter_bits(), Ordering::AcqRel));
+        let satisfied = seen.satisfies(wants);
+        if satisfied {
+            removed = waiters.remove(owner, cx.waker());
+        }
+        drop(waiters);
+        drop((wakers, removed)); // not under the lock
+        if satisfied { Poll::Ready(seen) } else { Poll::Pending }
+    }
+
+    fn forget(&self, seen: Snapshot, wants: Wants, reading: u64, writing: u64) {
+        self.update(|word| {
+            let now = Snapshot(word);
+            let [read, write] = wants.sides();
+            let mut stale = 0;
+            if read && now.tick(READ_TICK) == seen.tick(READ_TICK) {
+                stale |= reading;
+            }
+            if write && now.tick(WRITE_TICK) == seen.tick(WRITE_TICK) {
+                stale |= writing;
+            }
+            (word & stale != 0).then_some(word & !stale)
+        });
+    }
+
+    /// Applies `change` until it sticks or says `None`; returns the word as it was before.
+    fn update(&self, mut change: impl FnMut(u64) -> Option<u64>) -> Snapshot {
+        // Ordering: Relaxed, a first guess; the exchange below decides.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let Some(next) = change(word) else { return Snapshot(word) };
+            // Ordering: Release pairs with the Acquire of `snapshot` and of `wait`; Acquire with the
+            // Release of `wait`. A failure is a new guess, hence Relaxed.
+            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(before) => return Snapshot(before),
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+/// Adds one to the tick at `shift`, within its bits.
+fn bump(word: u64, shift: u32) -> u64 {
+    let tick = (word >> shift).wrapping_add(1) & TICK_MASK;
+    word & !(TICK_MASK << shift) | tick << shift
+}
+
+/// Reading and writing, as indices.
+const DIRECTIONS: [usize; 2] = [0, 1];
+
+/// Those who wait, by direction: the first in the slot, the others in a list that most objects never
+/// have. A slot may be empty while its list is not.
+#[derive(Debug)]
+struct Waiters {
+    slots: [Option<Waker>; 2],
+    /// Whose the waker in the slot is, if there is one.
+    owners: [Owner; 2],
+    lists: Option<Box<[List; 2]>>,
+}
+
+type List = Vec<(Owner, Waker)>;
+
+/// A list that has grown beyond this gives its memory back when it is drained.
+const KEEP: usize = 64;
+
+impl Waiters {
+    fn new() -> Self {
+        Self { slots: [None, None], owners: [Owner::EXCLUSIVE; 2], lists: None }
+    }
+
+    /// Keeps `waker` for `owner`; whatever is not needed any more is left in its place.
+    fn enter(&mut self, direction: usize, owner: Owner, waker: &mut Option<Waker>) {
+        let Some(new) = waker.take() else { return };
+        if let Some(old) = self.find(direction, owner, &new) {
+            *waker = Some(if old.will_wake(&new) { new } else { replace(old, new) });
+        } else if self.slots[direction].is_none() {
+            self.slots[direction] = Some(new);
+            self.owners[direction] = owner;
+        } else {
+            self.lists.get_or_insert_default()[direction].push((owner, new));
+        }
+    }
+
+    /// The waker of `owner`, of a shared one that which wakes the same task as `waker`.
+    fn find(&mut self, direction: usize, owner: Owner, waker: &Waker) -> Option<&mut Waker> {
+        let in_slot = self.owners[direction];
+        if let Some(old) = &mut self.slots[direction]
+            && owner.keeps(in_slot, old, waker)
+        {
+            return Some(old);
+        }
+        let list = &mut self.lists.as_mut()?[direction];
+        let entry = list.iter_mut().find(|(other, old)| owner.keeps(*other, old, waker));
+        entry.map(|(_, old)| old)
+    }
+
+    /// Moves out what [`find`](Self::find) would find, in both directions.
+    fn remove(&mut self, owner: Owner, waker: &Waker) -> [Option<Waker>; 2] {
+        DIRECTIONS.map(|direction| {
+            let slot = &mut self.slots[direction];
+            if let Some(old) = slot
+                && owner.keeps(self.owners[direction], old, waker)
+            {
+                return slot.take();
+            }
+            let list = &mut self.lists.as_mut()?[direction];
+            let index = list.iter().position(|(other, old)| owner.keeps(*other, old, waker))?;
+            Some(list.swap_remove(index).1)
+        })
+    }
+
+    /// Moves out all wakers of the directions in `about`.
+    fn take(&mut self, about: Wants, woken: &mut Vec<Waker>) {
+        for (direction, affected) in DIRECTIONS.into_iter().zip(about.sides()) {
+            if !affected {
+                continue;
+            }
+            woken.extend(self.slots[direction].take());
+            if let Some(lists) = &mut self.lists {
+                let list = &mut lists[direction];
+                woken.extend(list.drain(..).map(|(_, waker)| waker));
+                if list.capacity() > KEEP {
+                    *list = List::new(); // it is empty: no waker is dropped here
+                }
+            }
+        }
+    }
+}
