@@ -1,5 +1,5 @@
-//! What an idle worker blocks on: readiness of sockets, and the thread-local that says which driver
-//! the code on this thread belongs to.
+//! What an idle worker blocks on: readiness of sockets and the next timer, and the thread-local
+//! that says which driver the code on this thread belongs to.
 //!
 //! It is two values. [`Driver`] is exclusive: whoever holds it may block in [`Driver::turn`], which
 //! polls the operating system once and *collects* the wakers of what happened; it wakes nobody, the
@@ -11,8 +11,11 @@
 //! once. [`Handle::shutdown`] collects every waiter there is; after it registrations fail and
 //! operations return an error, so nothing waits for a driver that nobody turns any more.
 
+pub(crate) mod clock;
 mod reactor;
 mod source;
+pub(crate) mod timers;
+mod wheel;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -22,7 +25,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use clock::Clock;
 use reactor::Reactor;
+use timers::Timers;
 
 /// Events taken from the operating system in one turn; what does not fit is there in the next.
 const EVENTS: usize = 256;
@@ -31,11 +36,12 @@ const EVENTS: usize = 256;
 ///
 /// The last shard belongs to threads that have none of their own.
 pub(crate) fn new(shards: usize, start_paused: bool) -> io::Result<(Driver, Arc<Handle>)> {
-    let _ = start_paused;
     let poll = mio::Poll::new()?;
     let reactor = Reactor::new(poll.registry())?;
     let driver = Driver { poll, events: mio::Events::with_capacity(EVENTS) };
-    Ok((driver, Arc::new(Handle { reactor, shards })))
+    let clock = Clock::new(start_paused);
+    let timers = Timers::new(shards, clock.now());
+    Ok((driver, Arc::new(Handle { clock, timers, reactor })))
 }
 
 /// The right to wait for events.
@@ -73,8 +79,9 @@ impl fmt::Debug for Driver {
 
 /// The shared side of a driver.
 pub(crate) struct Handle {
+    pub(crate) clock: Clock,
+    pub(crate) timers: Timers,
     reactor: Reactor,
-    shards: usize,
 }
 
 impl Handle {
@@ -96,7 +103,10 @@ impl Handle {
     /// Makes this the driver of the calling thread, with `shard` for its timers, until the guard is
     /// dropped. Does nothing in thread-local destructors.
     pub(crate) fn enter(self: &Arc<Self>, shard: usize) -> EnterGuard {
-        debug_assert!(shard < self.shards, "a thread enters with a shard that does not exist");
+        debug_assert!(
+            shard <= self.foreign_shard(),
+            "a thread enters with a shard that does not exist"
+        );
         let entered = Entered { handle: Arc::clone(self), shard };
         let previous = CURRENT.try_with(|current| current.borrow_mut().replace(entered));
         EnterGuard { previous: previous.ok(), _not_send: PhantomData }
@@ -117,7 +127,7 @@ impl Handle {
 
     /// The timer shard of threads that have none of their own.
     pub(crate) fn foreign_shard(&self) -> usize {
-        self.shards - 1
+        self.timers.foreign_shard()
     }
 
     /// Makes the turn that waits, or else the next one, return at once. Callable from any thread.
@@ -130,6 +140,7 @@ impl Handle {
     /// The caller wakes them after it has let go of its locks.
     pub(crate) fn shutdown(&self, woken: &mut Vec<Waker>) {
         self.reactor.shutdown(woken);
+        self.timers.close(woken);
     }
 
     fn reactor(&self) -> &Reactor {

@@ -1,0 +1,162 @@
+//! The clock of a runtime, and the only place of this crate that asks the operating system for the
+//! time.
+//!
+//! A clock runs with real time until someone pauses it. A paused clock moves only when it is told
+//! to: by `time::advance`, or by a current-thread executor that has nothing left to do and jumps to
+//! the next deadline. Once resumed it runs on from where it stood, so that time never goes back.
+//!
+//! It wakes nobody: whoever moves it looks at the timers afterwards. The flag in front of the lock
+//! makes an untouched clock cost no more than `std::time::Instant::now`. The flag is only ever set
+//! and guards no data (the lock does), so that `Relaxed` is enough for it.
+
+use std::time::{Duration, Instant};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// The time of day for callers that belong to no runtime.
+pub(crate) fn real_now() -> Instant {
+    Instant::now()
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Clock {
+    /// Whether users may pause it, which they may where one thread runs everything.
+    pausable: AtomicBool,
+    /// Set for good by the first pause: real time alone does not tell the time any more.
+    touched: AtomicBool,
+    course: Mutex<Course>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Course {
+    Frozen(Instant),
+    /// When the real time was `real`, this clock showed `shown`.
+    Running {
+        shown: Instant,
+        real: Instant,
+    },
+}
+
+impl Course {
+    fn now(self) -> Instant {
+        match self {
+            Self::Frozen(now) => now,
+            Self::Running { shown, real } => shown + real_now().saturating_duration_since(real),
+        }
+    }
+}
+
+impl Clock {
+    pub(crate) fn new(start_paused: bool) -> Self {
+        let now = real_now();
+        Self {
+            pausable: AtomicBool::new(start_paused),
+            touched: AtomicBool::new(start_paused),
+            course: Mutex::new(if start_paused {
+                Course::Frozen(now)
+            } else {
+                Course::Running { shown: now, real: now }
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        if self.is_touched() { self.course.lock().now() } else { real_now() }
+    }
+
+    /// Lets users pause this clock: the builder of a current-thread runtime says so.
+    pub(crate) fn allow_pause(&self) {
+        // Ordering: Relaxed, it is done before anyone else knows this clock.
+        self.pausable.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn can_pause(&self) -> bool {
+        // Ordering: Relaxed, see `allow_pause`.
+        self.pausable.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_touched() && matches!(*self.course.lock(), Course::Frozen(_))
+    }
+
+    /// Stops the clock where it is. Whether that is allowed is for the caller to ask.
+    pub(crate) fn pause(&self) {
+        let mut course = self.course.lock();
+        *course = Course::Frozen(course.now());
+        // Ordering: Relaxed, see the module; it pairs with nothing.
+        self.touched.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets a paused clock run on from the time that it shows.
+    pub(crate) fn resume(&self) {
+        let mut course = self.course.lock();
+        if let Course::Frozen(shown) = *course {
+            let real = real_now();
+            *course = Course::Running { shown, real };
+        }
+    }
+
+    /// Moves a paused clock; `None` if it is not paused or no `Instant` is that late.
+    pub(crate) fn advance(&self, by: Duration) -> Option<Instant> {
+        let mut course = self.course.lock();
+        let Course::Frozen(now) = *course else {
+            return None;
+        };
+        let now = now.checked_add(by)?;
+        *course = Course::Frozen(now);
+        Some(now)
+    }
+
+    /// Moves a paused clock to `to`, unless it is later already. Does nothing to a running clock.
+    pub(crate) fn advance_to(&self, to: Instant) {
+        let mut course = self.course.lock();
+        if let Course::Frozen(now) = *course {
+            *course = Course::Frozen(now.max(to));
+        }
+    }
+
+    #[inline]
+    fn is_touched(&self) -> bool {
+        // Ordering: Relaxed, see the module; it pairs with nothing.
+        self.touched.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_clock_moves_only_when_told_and_never_back() {
+        let clock = Clock::new(true);
+        let start = clock.now();
+        assert!(clock.is_paused());
+        assert_eq!(clock.now(), start);
+        assert_eq!(clock.advance(Duration::from_millis(5)), Some(start + Duration::from_millis(5)));
+        clock.advance_to(start);
+        assert_eq!(clock.now(), start + Duration::from_millis(5));
+        clock.advance_to(start + Duration::from_secs(3600));
+        assert_eq!(clock.now(), start + Duration::from_secs(3600));
+        assert_eq!(clock.advance(Duration::MAX), None);
+        assert_eq!(clock.now(), start + Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_resumed_clock_runs_on_from_where_it_stood() {
+        let clock = Clock::new(false);
+        assert!(!clock.is_paused());
+        assert_eq!(clock.advance(Duration::from_secs(1)), None);
+        clock.pause();
+        let hour = Duration::from_secs(3600);
+        let later = clock.advance(hour).expect("the clock is paused");
+        clock.resume();
+        assert!(!clock.is_paused());
+        let resumed = clock.now();
+        assert!(resumed >= later && resumed < later + hour);
+        clock.pause();
+        assert!(clock.now() >= resumed);
+    }
+}

@@ -1,0 +1,342 @@
+//! The timers of a runtime: one wheel a worker, each behind its own lock.
+//!
+//! A *shard* is a wheel and, outside its lock, the wheel's next deadline. A thread that works for
+//! the runtime inserts into its own shard, so that the lock is uncontended; every other thread uses
+//! the last one, the *foreign* shard. Anyone may fire any shard that is due, so that a worker which
+//! is stuck in a long poll holds up nobody's timers.
+//!
+//! This file knows deadlines and wakers, not tasks, and wakes nobody: wakers are handed out and
+//! dropped by the caller, after the lock is released. A lock is held for at most [`STEPS`] timers.
+//!
+//! # Who learns of a new deadline
+//!
+//! The owner of a shard looks at its next deadline before it sleeps, so an insert into one's own
+//! shard tells nobody and costs no syscall. An insert into the foreign shard may come while the
+//! *leader* (who sleeps in the reactor) sleeps already. They agree in the manner of Dekker:
+//!
+//! * the leader ([`Timers::begin_wait`]) stores that it waits, fence, reads the deadlines;
+//! * the inserter stores the deadline, fence, reads until when the leader waits.
+//!
+//! At least one sees the other: either the leader sleeps no longer than the new deadline, or the
+//! inserter is told to unpark it. The first one to be told so takes the leader's mark away, so that
+//! a burst of inserts makes one syscall.
+
+use std::fmt;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::wheel::{TimerId, Wheel};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+/// Timers that are looked at while a lock is held once.
+const STEPS: usize = 128;
+
+/// How often one call of [`Timers::fire`] takes the lock of one shard.
+const HOLDS: usize = 32;
+
+/// The published deadline of a shard without timers. No timer's deadline is stored this late, and
+/// no `now` reaches it.
+const NEVER: u64 = u64::MAX;
+
+/// What the leader's mark says while nobody waits: no deadline is earlier.
+const NOT_WAITING: u64 = 0;
+
+/// Names a timer until it fires or is removed. Afterwards it names nothing, for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    id: TimerId,
+}
+
+/// A timer that was registered.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "the leader may have to be unparked"]
+pub(crate) struct Registered {
+    pub(crate) key: Key,
+    /// The leader sleeps past the deadline: the caller unparks it.
+    pub(crate) unpark: bool,
+}
+
+/// What [`Timers::watch`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// The timer has fired, or the runtime is gone.
+    Gone,
+    /// It will wake the task that asked.
+    Same,
+    /// It would wake another task.
+    Other,
+}
+
+/// See the [module](self).
+pub(crate) struct Timers {
+    base: Instant,
+    closed: AtomicBool,
+    /// Until when the leader sleeps, in nanoseconds since `base`.
+    waiting_until: AtomicU64,
+    shards: Box<[Shard]>,
+}
+
+/// Alone on its cache lines: its neighbours belong to other workers.
+#[repr(align(128))]
+struct Shard {
+    /// Of the wheel, as it was when its lock was last released.
+    next_deadline: AtomicU64,
+    /// `None`: the runtime is gone.
+    wheel: Mutex<Option<Wheel>>,
+}
+
+impl Timers {
+    /// `shards`: one a worker, one for a guest, and the foreign one, which is the last. No deadline
+    /// before `base` is told from `base`.
+    pub(crate) fn new(shards: usize, base: Instant) -> Self {
+        assert!(
+            (1..=usize::from(u16::MAX)).contains(&shards),
+            "a runtime has at most 65 535 timer shards"
+        );
+        let shard = || Shard {
+            next_deadline: AtomicU64::new(NEVER),
+            wheel: Mutex::new(Some(Wheel::new())),
+        };
+        Self {
+            base,
+            closed: AtomicBool::new(false),
+            waiting_until: AtomicU64::new(NOT_WAITING),
+            shards: std::iter::repeat_with(shard).take(shards).collect(),
+        }
+    }
+
+    /// The shard of threads that do not work for this runtime.
+    pub(crate) fn foreign_shard(&self) -> usize {
+        self.shards.len() - 1
+    }
+
+    /// Has `waker` woken once `deadline` has come. Gives it back if the runtime is gone.
+    pub(crate) fn insert(
+        &self,
+        shard: usize,
+        deadline: Instant,
+        waker: Waker,
+    ) -> Result<Registered, Waker> {
+        let deadline = self.deadline(deadline);
+        let id = self.shards[shard].with(|wheel| match wheel {
+            Some(wheel) => Ok(wheel.insert(deadline, waker, shard as u16)),
+            None => Err(waker),
+        })?;
+        Ok(Registered { key: Key { id }, unpark: self.leader_misses(shard, deadline) })
+    }
+
+    /// Takes a timer out, unless it has fired. The caller drops the waker, holding no lock.
+    pub(crate) fn remove(&self, key: Key) -> Option<Waker> {
+        self.shard(key).with(|wheel| wheel.as_mut()?.remove(key.id))
+    }
+
+    /// Gives a timer another deadline; `None` if it has fired or the runtime is gone.
+    ///
+    /// `shard` is the calling thread's: an earlier deadline moves the timer there, because the
+    /// owner of the old shard may sleep until the old deadline.
+    pub(crate) fn reset(&self, key: Key, deadline: Instant, shard: usize) -> Option<Registered> {
+        enum Outcome {
+            Stayed,
+            Taken(Waker),
+        }
+        let nanos = self.deadline(deadline);
+        let outcome = self.shard(key).with(|wheel| {
+            let wheel = wheel.as_mut()?;
+            if usize::from(key.id.tag) == shard || wheel.deadline(key.id)? <= nanos {
+                wheel.reset(key.id, nanos).then_some(Outcome::Stayed)
+            } else {
+                wheel.remove(key.id).map(Outcome::Taken)
+            }
+        })?;
+        match outcome {
+            Outcome::Stayed => {
+                Some(Registered { key, unpark: self.leader_misses(usize::from(key.id.tag), nanos) })
+            }
+            // An error means that the runtime has gone meanwhile.
+            Outcome::Taken(waker) => self.insert(shard, deadline, waker).ok(),
+        }
+    }
+
+    /// Whether a timer has fired, and if not, whether it wakes `waker`'s task.
+    pub(crate) fn watch(&self, key: Key, waker: &Waker) -> Watch {
+        self.shard(key).with(|wheel| {
+            match wheel.as_mut().and_then(|wheel| wheel.waker_mut(key.id)) {
+                None => Watch::Gone,
+                Some(stored) if stored.will_wake(waker) => Watch::Same,
+                Some(_) => Watch::Other,
+            }
+        })
+    }
+
+    /// Replaces a timer's waker and returns the old one; an error gives the new one back, because
+    /// the timer has fired or the runtime is gone. The caller drops either, holding no lock.
+    pub(crate) fn replace_waker(&self, key: Key, waker: Waker) -> Result<Waker, Waker> {
+        self.shard(key).with(|wheel| {
+            match wheel.as_mut().and_then(|wheel| wheel.waker_mut(key.id)) {
+                None => Err(waker),
+                Some(stored) => Ok(std::mem::replace(stored, waker)),
+            }
+        })
+    }
+
+    /// No timer of the shard is due before this. For the shard's owner it is exact or too early;
+    /// for others it is a snapshot.
+    #[inline]
+    pub(crate) fn next_deadline(&self, shard: usize) -> Option<Instant> {
+        self.instant(self.shards[shard].next())
+    }
+
+    /// The earliest of all shards' next deadlines.
+    pub(crate) fn next_deadline_any(&self) -> Option<Instant> {
+        self.instant(self.shards.iter().map(Shard::next).min()?)
+    }
+
+    /// Moves the wakers of due timers of every shard into `woken`. The caller wakes them.
+    ///
+    /// A call looks at a few thousand timers of a shard at most. `true`: more may be due; then the
+    /// shard's next deadline stays in the past, so that its owner does not sleep.
+    pub(crate) fn fire(&self, now: Instant, woken: &mut Vec<Waker>) -> bool {
+        // Saturates below the latest deadline that is stored, which may stand for a later one.
+        let now = self.nanos(now).min(NEVER - 2);
+        let mut more = false;
+        for shard in &self.shards {
+            if shard.next() > now {
+                continue;
+            }
+            for hold in 1..=HOLDS {
+                // Before the lock is taken: growing may be slow.
+                woken.reserve(STEPS);
+                let unfinished = shard.with(|wheel| match wheel {
+                    Some(wheel) => wheel.fire(now, STEPS, woken),
+                    None => false,
+                });
+                if !unfinished {
+                    break;
+                }
+                more |= hold == HOLDS;
+            }
+        }
+        more
+    }
+
+    /// Tells inserters that the caller, the leader, is about to sleep, and returns until when it
+    /// may: the earliest deadline of `shards` and the foreign shard.
+    pub(crate) fn begin_wait(&self, shards: &[usize]) -> Option<Instant> {
+        // Ordering: Relaxed store, then the fence, which pairs with the one in `leader_misses`: the
+        // loads below see a deadline stored before that fence, or its inserter sees this store.
+        self.waiting_until.store(NEVER, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let own = shards.iter().map(|shard| self.shards[*shard].next()).min();
+        let foreign = self.shards[self.foreign_shard()].next();
+        let until = own.map_or(foreign, |own| own.min(foreign));
+        // Ordering: Relaxed. It only spares inserters of later deadlines the unpark. If it hides
+        // the mark of one who took `NEVER` away, that one unparks this thread in any case.
+        self.waiting_until.store(until, Ordering::Relaxed);
+        self.instant(until)
+    }
+
+    /// The leader is awake again.
+    pub(crate) fn end_wait(&self) {
+        // Ordering: Relaxed. Inserters that still see the old value unpark once too often.
+        self.waiting_until.store(NOT_WAITING, Ordering::Relaxed);
+    }
+
+    /// For an owner of a shard who goes away (or sleeps without a look at it): whether the leader
+    /// sleeps past the shard's next deadline and so has to be unparked.
+    #[must_use = "the leader may have to be unparked"]
+    pub(crate) fn hand_over(&self, shard: usize) -> bool {
+        let deadline = self.shards[shard].next();
+        deadline != NEVER && self.leader_sleeps_past(deadline)
+    }
+
+    /// Takes every timer out, for good: later inserts fail. The caller wakes the wakers.
+    pub(crate) fn close(&self, woken: &mut Vec<Waker>) {
+        // Ordering: Release, pairs with the load in `is_closed`. Inserters are stopped by the lock.
+        self.closed.store(true, Ordering::Release);
+        for shard in &self.shards {
+            let wheel = shard.with(Option::take);
+            woken.extend(wheel.into_iter().flat_map(Wheel::into_wakers));
+        }
+    }
+
+    /// Whether the runtime is gone.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        // Ordering: Acquire, pairs with the store in `close`.
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether the leader has to be unparked because of a deadline that this thread has just
+    /// published in `shard`. Only the foreign shard has no owner that looks for itself.
+    #[inline]
+    fn leader_misses(&self, shard: usize, deadline: u64) -> bool {
+        shard == self.foreign_shard() && self.leader_sleeps_past(deadline)
+    }
+
+    fn leader_sleeps_past(&self, deadline: u64) -> bool {
+        // Ordering: the fence pairs with the one in `begin_wait`, see there. The load and the swap
+        // are Relaxed: they guard no data, and a swap acts on the latest value.
+        fence(Ordering::SeqCst);
+        deadline < self.waiting_until.load(Ordering::Relaxed)
+            && self.waiting_until.swap(NOT_WAITING, Ordering::Relaxed) != NOT_WAITING
+    }
+
+    fn shard(&self, key: Key) -> &Shard {
+        &self.shards[usize::from(key.id.tag)]
+    }
+
+    /// A deadline that is 584 years away or more stays pending.
+    fn deadline(&self, deadline: Instant) -> u64 {
+        self.nanos(deadline).min(NEVER - 1)
+    }
+
+    fn nanos(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.base);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn instant(&self, nanos: u64) -> Option<Instant> {
+        if nanos == NEVER {
+            return None;
+        }
+        self.base.checked_add(Duration::from_nanos(nanos))
+    }
+}
+
+impl Shard {
+    #[inline]
+    fn next(&self) -> u64 {
+        // Ordering: Relaxed. The owner reads what it stored itself; others take it as a hint, or
+        // pair by the fences in `begin_wait` and `leader_sleeps_past`.
+        self.next_deadline.load(Ordering::Relaxed)
+    }
+
+    /// Runs `f` on the wheel and publishes the next deadline. `f` runs nothing of a user's.
+    #[inline]
+    fn with<R>(&self, f: impl FnOnce(&mut Option<Wheel>) -> R) -> R {
+        let mut wheel = self.wheel.lock();
+        let result = f(&mut wheel);
+        let next = wheel.as_ref().and_then(Wheel::next_deadline);
+        let next = next.unwrap_or(NEVER);
+        if next != self.next() {
+            // Ordering: Relaxed, see `next`. Stores are in order because the lock is held.
+            self.next_deadline.store(next, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timers")
+            .field("shards", &self.shards.len())
+            .field("next_deadline", &self.next_deadline_any())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,201 @@
+//! Where the timers of a wheel live: chunks of 64 entries that are found by index, never move, and
+//! are given back one by one when a flood is over.
+//!
+//! A single growing vector would copy under the wheel's lock, and one long-lived timer near its end
+//! would hold all of its memory for ever.
+
+use std::ops::{Index, IndexMut};
+use std::task::Waker;
+
+use super::{Place, TimerId};
+
+/// The index of no entry.
+pub(super) const NIL: u32 = u32::MAX;
+
+const CHUNK: usize = u64::BITS as usize;
+
+/// Empty chunks that are kept (2.5 KiB each), so that the usual ebb and flow allocates nothing.
+const KEPT: usize = 16;
+
+/// A timer, 40 bytes.
+pub(super) struct Entry {
+    /// `None`: the entry is vacant.
+    pub(super) waker: Option<Waker>,
+    pub(super) deadline: u64,
+    pub(super) next: u32,
+    pub(super) prev: u32,
+    generation_low: u32,
+    generation_high: u16,
+    pub(super) place: Place,
+}
+
+struct Chunk {
+    /// One bit for each vacant entry.
+    vacant: u64,
+    entries: [Entry; CHUNK],
+}
+
+impl Chunk {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            vacant: u64::MAX,
+            entries: [const {
+                Entry {
+                    waker: None,
+                    deadline: 0,
+                    next: NIL,
+                    prev: NIL,
+                    generation_low: 0,
+                    generation_high: 0,
+                    place: Place(0),
+                }
+            }; CHUNK],
+        })
+    }
+}
+
+/// See the [module](self).
+pub(super) struct Slab {
+    chunks: Vec<Option<Box<Chunk>>>,
+    /// Every chunk with a vacant entry is either here or in `returned`, once.
+    open: Vec<u32>,
+    /// Chunks whose memory was given back. Some more of them are still in `open`.
+    returned: Vec<u32>,
+    /// Chunks without any timer that still have their memory.
+    empty: usize,
+    len: usize,
+}
+
+impl Slab {
+    pub(super) fn new() -> Self {
+        Self { chunks: Vec::new(), open: Vec::new(), returned: Vec::new(), empty: 0, len: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        deadline: u64,
+        waker: Waker,
+        generation: u64,
+        tag: u16,
+    ) -> TimerId {
+        let number = self.open_chunk();
+        let chunk = self.chunks[number as usize].get_or_insert_with(|| {
+            self.empty += 1;
+            Chunk::new()
+        });
+        self.empty -= usize::from(chunk.vacant == u64::MAX);
+        let offset = chunk.vacant.trailing_zeros();
+        chunk.vacant &= chunk.vacant - 1;
+        if chunk.vacant == 0 {
+            self.open.pop();
+        }
+        let id = TimerId {
+            index: number * CHUNK as u32 + offset,
+            generation_low: generation as u32,
+            generation_high: (generation >> 32) as u16,
+            tag,
+        };
+        chunk.entries[offset as usize] = Entry {
+            waker: Some(waker),
+            deadline,
+            next: NIL,
+            prev: NIL,
+            generation_low: id.generation_low,
+            generation_high: id.generation_high,
+            place: Place(0),
+        };
+        self.len += 1;
+        id
+    }
+
+    /// A chunk with a vacant entry, which is the last one in `open`: one in use if there is one.
+    fn open_chunk(&mut self) -> u32 {
+        while let Some(number) = self.open.last() {
+            if self.chunks[*number as usize].is_some() {
+                return *number;
+            }
+            self.returned.extend(self.open.pop());
+        }
+        let number = self.returned.pop().unwrap_or_else(|| {
+            let number = self.chunks.len() as u32;
+            assert!(number < NIL / CHUNK as u32, "too many timers");
+            self.chunks.push(None);
+            number
+        });
+        self.open.push(number);
+        number
+    }
+
+    /// Vacates an entry that holds a timer.
+    pub(super) fn remove(&mut self, index: u32) -> Waker {
+        let (number, offset) = split(index);
+        let slot = &mut self.chunks[number];
+        let chunk = slot.as_mut().expect("a timer's chunk exists");
+        let waker = chunk.entries[offset].waker.take();
+        let waker = waker.expect("the entry holds a timer");
+        if chunk.vacant == 0 {
+            self.open.push(number as u32);
+        }
+        chunk.vacant |= 1 << offset;
+        if chunk.vacant == u64::MAX {
+            if self.empty == KEPT {
+                *slot = None;
+            } else {
+                self.empty += 1;
+            }
+        }
+        self.len -= 1;
+        if self.len == 0 && self.chunks.len() > 64 * KEPT {
+            // After a flood that is wholly over, the tables of chunks go too.
+            *self = Self::new();
+        }
+        waker
+    }
+
+    /// The entry of a timer that has neither fired nor been removed.
+    pub(super) fn find(&mut self, id: TimerId) -> Option<&mut Entry> {
+        let (number, offset) = split(id.index);
+        let chunk = self.chunks.get_mut(number)?.as_mut()?;
+        let entry = &mut chunk.entries[offset];
+        let same = entry.waker.is_some()
+            && entry.generation_low == id.generation_low
+            && entry.generation_high == id.generation_high;
+        same.then_some(entry)
+    }
+
+    pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
+        let chunks = self.chunks.into_iter().flatten();
+        chunks.flat_map(|chunk| chunk.entries.into_iter().filter_map(|entry| entry.waker))
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn allocated_chunks(&self) -> usize {
+        self.chunks.iter().flatten().count()
+    }
+}
+
+impl Index<u32> for Slab {
+    type Output = Entry;
+
+    fn index(&self, index: u32) -> &Entry {
+        let (number, offset) = split(index);
+        let chunk = self.chunks[number].as_ref();
+        &chunk.expect("a timer's chunk exists").entries[offset]
+    }
+}
+
+impl IndexMut<u32> for Slab {
+    fn index_mut(&mut self, index: u32) -> &mut Entry {
+        let (number, offset) = split(index);
+        let chunk = self.chunks[number].as_mut();
+        &mut chunk.expect("a timer's chunk exists").entries[offset]
+    }
+}
+
+fn split(index: u32) -> (usize, usize) {
+    (index as usize / CHUNK, index as usize % CHUNK)
+}
