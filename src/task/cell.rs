@@ -1,0 +1,372 @@
+//! The memory of a task: one allocation, its layout, and everything that depends on the future's type.
+//!
+//! ```text
+//! Cell<F>   state 8 | vtable 8 | scheduler 8 | links 16 | join waker 16 | spawned at 8 | stage
+//!           '------------------------- Header, 64 bytes ----------------------------'
+//! stage     union of the future, its output, and a panic's payload (one word)
+//! ```
+//!
+//! The alignment is the future's own, at least 8: a larger one would send every spawn past the
+//! allocator's per-thread cache. A task with an empty future takes 72 bytes.
+//!
+//! What the stage holds is told by the state word: the future until `COMPLETE`; then what
+//! [`Outcome`] says, until someone took it. When the cell is freed the stage is always empty.
+//!
+//! | field | who may touch it |
+//! |---|---|
+//! | `state` | everyone who has a reference, by the methods of `state.rs` |
+//! | `vtable`, `spawned_at` | everyone, read only |
+//! | `scheduler` | the holder of the run right of a task that is not complete |
+//! | `links` | whoever holds the lock of the shard |
+//! | `join_waker` | the task if `JOIN_WAKER`, else the `JoinHandle` |
+//! | stage | the holder of the run right until `COMPLETE`, then the `JoinHandle` |
+//!
+//! Beyond [`allocate`] and the three functions in the [`VTable`] nothing is generic over the future,
+//! so a spawn adds little code per future type. This is the only file of the module that looks into
+//! memory (`list.rs` has one accessor); the others are safe code over [`TaskPtr`].
+
+use std::alloc::{Layout, dealloc};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, offset_of};
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::sync::Mutex as StdMutex; // in a type only
+use std::task::{Context, Poll, RawWaker, Waker};
+
+use super::error::{Panic, contain};
+use super::list::Links;
+use super::state::{Outcome, State};
+use super::{Runnable, Schedule, waker};
+use crate::sync::{Arc, UnsafeCell};
+
+/// The part of a cell that does not depend on the future's type.
+#[repr(C)]
+pub(super) struct Header {
+    pub(super) state: State,
+    vtable: &'static VTable,
+    scheduler: *const (),
+    pub(super) links: UnsafeCell<Links>,
+    join_waker: UnsafeCell<Option<Waker>>,
+    pub(super) spawned_at: &'static Location<'static>,
+    /// Stands for the stage where its type is not known: loom checks accesses through this.
+    stage: UnsafeCell<()>,
+}
+
+#[repr(C)]
+struct Cell<F: Future> {
+    header: Header,
+    stage: Stage<F>,
+}
+
+#[repr(C)]
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<F::Output>,
+    panic: ManuallyDrop<Panic>,
+}
+
+/// What differs between types of futures and schedulers. The functions are called through the
+/// vtable of the cell that they get and in no other way; that is why they can trust its type.
+struct VTable {
+    poll: fn(TaskPtr, &mut Context<'_>) -> Polled,
+    drop_stage: fn(TaskPtr, InStage),
+    schedule: fn(TaskPtr),
+    layout: Layout,
+    stage_offset: usize,
+}
+
+/// What a poll left in the stage.
+pub(super) enum Polled {
+    /// The future.
+    Pending,
+    /// The output.
+    Ready,
+    /// Nothing: the future panicked, or its destructor did.
+    Panicked(Panic),
+}
+
+#[derive(Clone, Copy)]
+enum InStage {
+    Future,
+    Output,
+}
+
+/// The address of a living cell.
+///
+/// It owns nothing and is copied freely inside this module. Whoever has one must know why the cell
+/// lives: it holds the run right, the join right or a counted reference, or found it in a list under
+/// the list's lock. `Runnable`, `TypedPtr` and `AbortHandle` are the owners that users see.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct TaskPtr(NonNull<Header>);
+
+// SAFETY: what a `TaskPtr` leads to is shared by the table above; futures and outputs are `Send` by
+// the bounds of `allocate`, wakers and payloads always are.
+unsafe impl Send for TaskPtr {}
+// SAFETY: as above; a `&TaskPtr` gives nothing that a copy of it does not.
+unsafe impl Sync for TaskPtr {}
+
+/// Makes a cell around `future`, with the run right and the join right given to the caller.
+#[inline]
+pub(super) fn allocate<F, S>(
+    future: F,
+    scheduler: &Arc<S>,
+    spawned_at: &'static Location<'static>,
+) -> (TaskPtr, TypedPtr<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    let cell: *mut Cell<F> = Box::into_raw(Box::<Cell<F>>::new_uninit()).cast();
+    let header = Header {
+        state: State::new(),
+        vtable: const { &VTable::of::<F, S>() },
+        scheduler: Arc::as_ptr(scheduler).cast(),
+        links: UnsafeCell::new(Links::default()),
+        join_waker: UnsafeCell::new(None),
+        spawned_at,
+        stage: UnsafeCell::new(()),
+    };
+    // SAFETY: `cell` was just allocated with room for both fields, which are written where they stay
+    // (a large future is not assembled on the stack first), and is not null.
+    let header = unsafe {
+        (&raw mut (*cell).stage).cast::<F>().write(future);
+        (&raw mut (*cell).header).write(header);
+        NonNull::new_unchecked(cell.cast::<Header>())
+    };
+    #[cfg(test)]
+    live::add(1);
+    let typed = TypedPtr { tagged: TaskPtr(header), _output: PhantomData };
+    (TaskPtr(header), typed)
+}
+
+impl VTable {
+    const fn of<F: Future, S: Schedule>() -> Self {
+        Self {
+            poll: poll::<F>,
+            drop_stage: drop_stage::<F>,
+            schedule: schedule::<S>,
+            layout: Layout::new::<Cell<F>>(),
+            stage_offset: offset_of!(Cell<F>, stage),
+        }
+    }
+}
+
+/// Polls the future once; if it is done, drops it and puts the output in its place.
+fn poll<F: Future>(task: TaskPtr, cx: &mut Context<'_>) -> Polled {
+    let stage = task.stage::<F>();
+    // Holds the output while the future's destructor runs, outside of what is unwound if that
+    // panics: an output that panics in turn would abort the process there.
+    let mut output = None;
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller holds the run right of a task that is not complete, so the stage holds a
+        // future of this vtable's type, which nobody else touches and which never moves. It is dropped
+        // here or, if its `poll` panicked, below. The stage has room and alignment for the output.
+        task.touch_stage(|| unsafe {
+            let Poll::Ready(value) = Pin::new_unchecked(&mut *stage).poll(cx) else {
+                return Polled::Pending;
+            };
+            output = Some(value);
+            ptr::drop_in_place(stage);
+            if let Some(value) = output.take() {
+                stage.cast::<F::Output>().write(value);
+            }
+            Polled::Ready
+        })
+    }));
+    caught.unwrap_or_else(|payload| {
+        contain(|| match output {
+            Some(_) => drop(output), // the destructor panicked; the future counts as dropped
+            None => drop_stage::<F>(task, InStage::Future),
+        });
+        Polled::Panicked(Panic::new(payload))
+    })
+}
+
+/// Drops what the stage holds, which is what `what` says. May panic; the stage is empty then too.
+fn drop_stage<F: Future>(task: TaskPtr, what: InStage) {
+    task.touch_stage(|| {
+        // SAFETY: the caller owns the stage and knows from the state word what it holds; the type is
+        // this vtable's.
+        unsafe {
+            match what {
+                InStage::Future => ptr::drop_in_place(task.stage::<F>()),
+                InStage::Output => ptr::drop_in_place(task.stage::<F::Output>()),
+            }
+        }
+    });
+}
+
+/// Hands the run right, which the caller has, to the scheduler.
+fn schedule<S: Schedule>(task: TaskPtr) {
+    // SAFETY: the pointer came from an `Arc<S>` in `allocate`, and the scheduler lives until all of
+    // its tasks are complete, which this one is not while we have its run right.
+    let scheduler =
+        ManuallyDrop::new(unsafe { Arc::from_raw(task.header().scheduler.cast::<S>()) });
+    S::schedule(&scheduler, Runnable::new(task));
+}
+
+impl TaskPtr {
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
+        // SAFETY: whoever has a `TaskPtr` knows why the cell lives; see the type.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Polls the future, in this thread's name; never unwinds. The caller holds the run right.
+    #[inline]
+    pub(super) fn poll(self) -> Polled {
+        // The run right keeps the cell, so this waker needs no reference of its own: it is only lent
+        // to the future and never dropped. Clones of it are counted.
+        let waker = ManuallyDrop::new(self.waker());
+        (self.header().vtable.poll)(self, &mut Context::from_waker(&waker))
+    }
+
+    /// Drops the future; the payload if its destructor panicked. The caller holds the run right.
+    pub(super) fn drop_future(self) -> Option<Panic> {
+        let drop_stage = self.header().vtable.drop_stage;
+        catch_unwind(AssertUnwindSafe(|| drop_stage(self, InStage::Future))).err().map(Panic::new)
+    }
+
+    /// Drops what the stage holds of a task that has nothing but that left; panics are contained.
+    #[cold]
+    pub(super) fn drop_outcome(self, outcome: Outcome) {
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::Value => contain(|| (self.header().vtable.drop_stage)(self, InStage::Output)),
+            Outcome::Panic => drop(self.take_panic()),
+        }
+    }
+
+    /// Puts a payload into the empty stage, which the caller owns.
+    pub(super) fn put_panic(self, panic: Panic) {
+        // SAFETY: the stage is empty, and has room and alignment for a `Panic` in every `Cell`.
+        self.touch_stage(|| unsafe { self.stage::<Panic>().write(panic) });
+    }
+
+    /// Takes the payload out of the stage, which the caller owns and the state word says to hold one.
+    pub(super) fn take_panic(self) -> Panic {
+        self.take_stage()
+    }
+
+    /// Calls `f` with the join waker slot, which the caller owns.
+    pub(super) fn join_waker<R>(self, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
+        // SAFETY: the slot has one owner at a time, by the `JOIN_WAKER` bit; `f` runs no code of the
+        // user, so it cannot get here again.
+        self.header().join_waker.with_mut(|slot| f(unsafe { &mut *slot }))
+    }
+
+    /// Gives the run right, which the caller has, to the scheduler.
+    pub(super) fn schedule(self) {
+        (self.header().vtable.schedule)(self);
+    }
+
+    /// Frees the cell; the caller was told so by a transition, and the stage is empty.
+    #[inline]
+    pub(super) fn free(self) {
+        let layout = self.header().vtable.layout;
+        #[cfg(test)]
+        live::add(-1);
+        // SAFETY: allocated in `allocate` by the global allocator with this layout; exactly one
+        // transition says `Free`, and nobody has an address of the cell after it.
+        unsafe {
+            ptr::drop_in_place(self.0.as_ptr()); // for loom: the fields have no destructors in production
+            dealloc(self.0.as_ptr().cast(), layout);
+        }
+    }
+
+    pub(super) fn addr(self) -> NonZeroUsize {
+        self.0.addr()
+    }
+
+    pub(super) fn into_raw(self) -> *mut () {
+        self.0.as_ptr().cast()
+    }
+
+    /// The inverse of [`into_raw`](Self::into_raw).
+    #[inline]
+    pub(super) fn from_raw(raw: *const ()) -> Self {
+        Self(NonNull::new(raw.cast_mut().cast()).expect("a task's address is not null"))
+    }
+
+    /// A waker that counts for one reference once it is dropped or woken by value.
+    #[inline]
+    fn waker(self) -> Waker {
+        // SAFETY: the functions of this vtable keep the contract of `RawWaker` for the address of any
+        // living cell.
+        unsafe { Waker::from_raw(RawWaker::new(self.into_raw(), &waker::VTABLE)) }
+    }
+
+    /// Where the stage is, as a pointer to something in it.
+    #[inline]
+    fn stage<U>(self) -> *mut U {
+        let offset = self.header().vtable.stage_offset;
+        self.0.as_ptr().wrapping_byte_add(offset).cast()
+    }
+
+    /// Runs `f`, which works on the stage; loom checks that the caller is alone there.
+    #[inline]
+    fn touch_stage<R>(self, f: impl FnOnce() -> R) -> R {
+        self.header().stage.with_mut(|_| f())
+    }
+
+    fn take_stage<U>(self) -> U {
+        // SAFETY: both callers own the stage, know from the state word that it holds a `U`, and read
+        // it once.
+        self.touch_stage(|| unsafe { self.stage::<U>().read() })
+    }
+}
+
+/// The join right: the address of a task whose output is a `T`.
+///
+/// Its lowest bit, which an address of a header never has, says that the output was taken, so that a
+/// `JoinHandle` is one word.
+pub(super) struct TypedPtr<T> {
+    tagged: TaskPtr,
+    _output: PhantomData<StdMutex<T>>, // `Send` and `Sync` if `T: Send`: outputs go through it by value
+}
+
+impl<T> TypedPtr<T> {
+    const TAKEN: usize = 1;
+
+    #[inline]
+    pub(super) fn task(&self) -> TaskPtr {
+        TaskPtr::from_raw(self.tagged.into_raw().map_addr(|addr| addr & !Self::TAKEN))
+    }
+
+    /// Whether the output was taken.
+    #[inline]
+    pub(super) fn is_taken(&self) -> bool {
+        self.tagged.addr().get() & Self::TAKEN != 0
+    }
+
+    /// Takes what the task left, once, after it was seen complete with this `outcome`.
+    #[inline]
+    pub(super) fn take(&mut self, outcome: Outcome) -> Result<T, Option<Panic>> {
+        assert!(!self.is_taken());
+        let task = self.task();
+        self.tagged = TaskPtr(task.0.map_addr(|addr| addr | Self::TAKEN));
+        match outcome {
+            Outcome::Value => Ok(task.take_stage()),
+            Outcome::Panic => Err(Some(task.take_panic())),
+            Outcome::Nothing => Err(None),
+        }
+    }
+}
+
+/// Counts the living cells of this thread; loom runs all threads of a model on one.
+#[cfg(test)]
+pub(super) mod live {
+    std::thread_local!(static LIVE: std::cell::Cell<isize> = const { std::cell::Cell::new(0) });
+
+    pub(super) fn add(n: isize) {
+        LIVE.set(LIVE.get() + n);
+    }
+
+    pub(crate) fn cells() -> isize {
+        LIVE.get()
+    }
+}

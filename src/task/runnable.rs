@@ -1,0 +1,160 @@
+//! What a queue entry can do: run a task once, or cancel it.
+//!
+//! A [`Runnable`] is the run right as a value, so at most one exists for each task. This file is the
+//! life of a task in code: poll, park, complete. None of it depends on the future's type.
+
+use std::mem::ManuallyDrop;
+use std::task::Waker;
+
+use super::OwnedTasks;
+use super::cell::{Polled, TaskPtr};
+use super::current::{self, Entered};
+use super::error::{Panic, contain};
+use super::state::{Complete, Outcome, Park, Reference, Start};
+
+/// The right to poll a task, and the duty to run, cancel or drop this. One word.
+pub(crate) struct Runnable(TaskPtr);
+
+impl Runnable {
+    /// Turns the run right, which the caller gives up, into a value.
+    pub(super) fn new(task: TaskPtr) -> Self {
+        Self(task)
+    }
+
+    /// Polls the task once, or drops its future if it is cancelled. Never unwinds.
+    ///
+    /// `Some` if the task was woken while it ran: the caller puts it at the *back* of its queue. At
+    /// its first real `Pending` the task is linked into that `shard` of `owned`.
+    #[must_use]
+    pub(crate) fn run(self, owned: &OwnedTasks, shard: usize) -> Option<Runnable> {
+        let task = self.into_task();
+        if task.header().state.start() == Start::Cancel {
+            cancel(task, Some(owned));
+            return None;
+        }
+        let entered = current::enter(task);
+        let (outcome, panic) = match task.poll() {
+            Polled::Pending => return park(task, entered, owned, shard),
+            Polled::Ready => (Outcome::Value, None),
+            Polled::Panicked(panic) => (Outcome::Panic, Some(panic)),
+        };
+        complete(task, entered, outcome, panic, Some(owned));
+        None
+    }
+
+    /// Drops the future here and now and completes the task as cancelled. Never unwinds.
+    pub(crate) fn cancel(self, owned: &OwnedTasks) {
+        cancel(self.into_task(), Some(owned));
+    }
+
+    /// For slots that hold an address.
+    pub(crate) fn into_raw(self) -> *mut () {
+        self.into_task().into_raw()
+    }
+
+    /// The inverse of [`into_raw`](Self::into_raw).
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from `into_raw` and is given back once.
+    #[allow(unsafe_code)] // declares, contains none
+    pub(crate) unsafe fn from_raw(raw: *mut ()) -> Self {
+        Self(TaskPtr::from_raw(raw))
+    }
+
+    fn into_task(self) -> TaskPtr {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Runnable {
+    /// A queue that is dropped with entries cancels them. The list is not at hand here, so a task
+    /// that is in it stays there, complete, until the list is swept or dropped.
+    fn drop(&mut self) {
+        cancel(self.0, None);
+    }
+}
+
+impl std::fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Runnable").field(&self.0.header().state).finish()
+    }
+}
+
+/// After a poll that returned `Pending`.
+#[inline]
+fn park(task: TaskPtr, entered: Entered, owned: &OwnedTasks, shard: usize) -> Option<Runnable> {
+    let seen = task.header().state.snapshot();
+    if !seen.is_cancelled() && (entered.woken() || seen.is_notified()) {
+        return Some(Runnable::new(task));
+    }
+    // Idle tasks are listed, so this one must be before it can be idle.
+    let linked = (seen.shard().is_none() && !seen.is_cancelled()).then_some(shard);
+    if let Some(shard) = linked
+        && !owned.link(task, shard)
+    {
+        finish_cancelled(task, entered, Some(owned));
+        return None;
+    }
+    match task.header().state.park(linked) {
+        Park::Idle => None, // the cell may be gone
+        Park::Requeue => Some(Runnable::new(task)),
+        Park::Cancel => {
+            finish_cancelled(task, entered, Some(owned));
+            None
+        }
+    }
+}
+
+#[cold]
+fn cancel(task: TaskPtr, owned: Option<&OwnedTasks>) {
+    finish_cancelled(task, current::enter(task), owned);
+}
+
+#[cold]
+fn finish_cancelled(task: TaskPtr, entered: Entered, owned: Option<&OwnedTasks>) {
+    match task.drop_future() {
+        None => complete(task, entered, Outcome::Nothing, None, owned),
+        panic => complete(task, entered, Outcome::Panic, panic, owned),
+    }
+}
+
+/// The end of a task whose future is gone. For `Outcome::Value` the output is in the stage.
+fn complete(
+    task: TaskPtr,
+    entered: Entered,
+    mut outcome: Outcome,
+    panic: Option<Panic>,
+    owned: Option<&OwnedTasks>,
+) {
+    let seen = task.header().state.snapshot();
+    if let (Some(shard), Some(owned)) = (seen.shard(), owned) {
+        owned.unlink(task, shard);
+    }
+    if let Some(panic) = panic {
+        task.put_panic(panic);
+    }
+    if !seen.has_join() {
+        // Dropped here: on the runtime, and in the task's name.
+        task.drop_outcome(std::mem::replace(&mut outcome, Outcome::Nothing));
+    }
+    drop(entered); // before the cell can be gone; see `current.rs`
+    loop {
+        match task.header().state.complete(outcome, owned.is_some()) {
+            Complete::NobodyWaits => {
+                let _entered = current::enter(task);
+                task.drop_outcome(std::mem::replace(&mut outcome, Outcome::Nothing));
+            }
+            Complete::Done => return,
+            Complete::Free => return task.free(),
+            Complete::WakeJoiner => {
+                let waker = task.join_waker(Option::take);
+                if task.header().state.release_active() == Reference::Free {
+                    task.free();
+                }
+                // The last thing, and with no use of the cell: what this wakes may free it.
+                return contain(|| waker.into_iter().for_each(Waker::wake));
+            }
+        }
+    }
+}
