@@ -1,1 +1,34 @@
-//! (see ARCHITECTURE.md)
+//! The I/O traits, their buffers and adapters.
+//!
+//! `io_core` inside the crate; `runtime::io` adds the pipes' face to it. It knows the cooperative
+//! budget and nobody else, so it runs under any executor.
+
+#[allow(unsafe_code)]
+mod buf;
+mod buf_read;
+mod forward;
+mod macros;
+mod read;
+mod ready;
+mod take;
+mod when_ready;
+mod words;
+mod write;
+
+#[doc(inline)]
+pub use crate::__forward_io as forward_io;
+#[doc(inline)]
+pub use crate::__leaf_io as leaf_io;
+pub use buf::{BorrowedBuf, BorrowedCursor, BorrowedSliceCursor};
+pub use buf_read::{BufRead, ReadyBufRead};
+pub use forward::Never;
+pub use read::Read;
+pub use ready::{Ready, ReadyRead, ReadyStream, ReadyWrite};
+pub use take::Take;
+pub use when_ready::{
+    fill_when_ready, flush_when_ready, read_buf_vectored_when_ready, read_buf_when_ready,
+    read_vectored_when_ready, read_when_ready, shutdown_when_ready, write_vectored_when_ready,
+    write_when_ready,
+};
+pub use words::{Interest, NonBlocking, Readiness};
+pub use write::Write;

@@ -1,0 +1,452 @@
+//! The two macros that implement [`Read`](super::Read), [`Write`](super::Write) and their kin in
+//! one line each: `leaf_io!` on top of the readiness traits, `forward_io!` on top of a field.
+//!
+//! Both take the generics in brackets, so that they travel as one token tree through the macro.
+
+/// Implements `Read`, `Write` or `BufRead` for a type that has implemented the readiness traits.
+///
+/// `Read` needs [`ReadyRead`](crate::io::ReadyRead), `Write` needs
+/// [`ReadyWrite`](crate::io::ReadyWrite), `Stream` is `Read` and `Write` with all downcasts and
+/// needs both; `BufRead` needs [`ReadyBufRead`](crate::io::ReadyBufRead) and comes in addition.
+/// `vectored` in front says that the type's `non_blocking_*_vectored` are worth calling. Generics,
+/// if any, are given in brackets.
+///
+/// ```
+/// use runtime::io::{BorrowedCursor, Interest, NonBlocking, Read, Readiness, Ready, ReadyRead};
+/// use std::task::{Context, Poll};
+///
+/// /// Endless ones.
+/// struct Ones;
+///
+/// impl Ready for Ones {
+///     fn poll_ready(
+///         &mut self,
+///         cx: &mut Context<'_>,
+///         _: Interest,
+///     ) -> Poll<std::io::Result<Readiness>> {
+///         // A leaf asks and charges the cooperative budget.
+///         runtime::task::coop::poll_proceed(cx).map(|ticket| {
+///             ticket.made_progress();
+///             Ok(Readiness::READ)
+///         })
+///     }
+/// }
+///
+/// impl ReadyRead for Ones {
+///     fn non_blocking_read(
+///         &mut self,
+///         mut buf: BorrowedCursor<'_>,
+///     ) -> std::io::Result<NonBlocking<()>> {
+///         let n = buf.capacity();
+///         buf.ensure_init().init_mut().fill(1);
+///         buf.advance_checked(n);
+///         Ok(NonBlocking::Ready(()))
+///     }
+/// }
+///
+/// runtime::io::leaf_io!(impl Read for Ones);
+///
+/// # futures::executor::block_on(async {
+/// let mut four = [0; 4];
+/// Ones.read_exact(&mut four).await?;
+/// assert_eq!(four, [1; 4]);
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __leaf_io {
+    (vectored impl [$($generics:tt)*] $kind:ident for $ty:ty) => {
+        $crate::__leaf_io!(@$kind true [$($generics)*] $ty);
+    };
+    (vectored impl $kind:ident for $ty:ty) => {
+        $crate::__leaf_io!(@$kind true [] $ty);
+    };
+    (impl [$($generics:tt)*] $kind:ident for $ty:ty) => {
+        $crate::__leaf_io!(@$kind false [$($generics)*] $ty);
+    };
+    (impl $kind:ident for $ty:ty) => {
+        $crate::__leaf_io!(@$kind false [] $ty);
+    };
+
+    (@Read $vectored:tt [$($generics:tt)*] $ty:ty) => {
+        impl<$($generics)*> $crate::io::Read for $ty {
+            #[inline]
+            fn read(
+                &mut self,
+                buf: &mut [u8],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::read_when_ready(self, buf)
+            }
+            fn read_vectored(
+                &mut self,
+                bufs: &mut [std::io::IoSliceMut<'_>],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::read_vectored_when_ready(self, bufs)
+            }
+            #[inline]
+            fn read_buf(
+                &mut self,
+                buf: $crate::io::BorrowedCursor<'_>,
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::read_buf_when_ready(self, buf)
+            }
+            fn read_buf_vectored(
+                &mut self,
+                bufs: $crate::io::BorrowedSliceCursor<'_>,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::read_buf_vectored_when_ready(self, bufs)
+            }
+            fn is_read_vectored(&self) -> bool {
+                $vectored
+            }
+            fn as_ready(&mut self) -> Option<impl $crate::io::ReadyRead> {
+                Some(self)
+            }
+            fn as_ready_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyRead + '_>> {
+                Some(Box::new(self))
+            }
+        }
+    };
+
+    (@Write $vectored:tt $generics:tt $ty:ty) => {
+        $crate::__leaf_io!(@write $vectored $generics $ty {});
+    };
+
+    (@Stream $vectored:tt $generics:tt $ty:ty) => {
+        $crate::__leaf_io!(@Read $vectored $generics $ty);
+        $crate::__leaf_io!(@write $vectored $generics $ty {
+            fn as_ready_stream(&mut self) -> Option<impl $crate::io::ReadyStream> {
+                Some(self)
+            }
+            fn as_ready_stream_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyStream + '_>> {
+                Some(Box::new(self))
+            }
+        });
+    };
+
+    (@write $vectored:tt [$($generics:tt)*] $ty:ty { $($stream:tt)* }) => {
+        impl<$($generics)*> $crate::io::Write for $ty {
+            #[inline]
+            fn write(
+                &mut self,
+                buf: &[u8],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::write_when_ready(self, buf)
+            }
+            fn write_vectored(
+                &mut self,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::write_vectored_when_ready(self, bufs)
+            }
+            fn is_write_vectored(&self) -> bool {
+                $vectored
+            }
+            fn flush(&mut self) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::flush_when_ready(self)
+            }
+            fn shutdown(&mut self) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::shutdown_when_ready(self)
+            }
+            fn as_ready_write(&mut self) -> Option<impl $crate::io::ReadyWrite> {
+                Some(self)
+            }
+            fn as_ready_write_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyWrite + '_>> {
+                Some(Box::new(self))
+            }
+            $($stream)*
+        }
+    };
+
+    (@BufRead $vectored:tt [$($generics:tt)*] $ty:ty) => {
+        impl<$($generics)*> $crate::io::BufRead for $ty {
+            fn fill_buf(&mut self) -> impl Future<Output = std::io::Result<&[u8]>> + Send {
+                $crate::io::fill_when_ready(self)
+            }
+            fn consume(&mut self, n: usize) {
+                $crate::io::ReadyBufRead::consume_buffer(self, n);
+            }
+        }
+    };
+}
+
+/// Implements I/O traits for a wrapper by handing every method to one of its fields, the provided
+/// methods, vectored forms and downcasts included.
+///
+/// Lists any of `Ready`, `Read`, `Write`, `ReadyRead`, `ReadyWrite`, `BufRead`, `ReadyBufRead`
+/// whose bounds the generics in brackets fulfil; the field is a name or an index. What such a
+/// wrapper adds must not need to see the bytes: the downcasts hand out the field itself.
+///
+/// ```
+/// use runtime::io::{self, Read, ReadyStream, Write};
+///
+/// /// A stream that knows its peer's name.
+/// struct Named<S> {
+///     stream: S,
+///     name: String,
+/// }
+///
+/// io::forward_io!(
+///     impl [S: ReadyStream] Ready, Read, Write, ReadyRead, ReadyWrite for Named<S> => stream
+/// );
+///
+/// fn any_stream(stream: Named<impl ReadyStream + 'static>) -> Box<dyn ReadyStream> {
+///     Box::new(stream)
+/// }
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __forward_io {
+    (impl [$($generics:tt)*] $($kind:ident),+ for $ty:ty => $field:tt) => {
+        $crate::__forward_io!(@each [$($kind)+] [$($generics)*] $ty, self, (self.$field));
+    };
+    (impl $($kind:ident),+ for $ty:ty => $field:tt) => {
+        $crate::__forward_io!(@each [$($kind)+] [] $ty, self, (self.$field));
+    };
+
+    (@each [] $generics:tt $ty:ty, $this:ident, $to:tt) => {};
+    (@each [$kind:ident $($kinds:ident)*] $generics:tt $ty:ty, $this:ident, $to:tt) => {
+        $crate::__forward_io!(@$kind $generics $ty, $this, $to);
+        $crate::__forward_io!(@each [$($kinds)*] $generics $ty, $this, $to);
+    };
+
+    (@Ready [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::Ready for $ty {
+            #[inline]
+            fn poll_ready(
+                &mut $this,
+                cx: &mut std::task::Context<'_>,
+                interest: $crate::io::Interest,
+            ) -> std::task::Poll<std::io::Result<$crate::io::Readiness>> {
+                $crate::io::Ready::poll_ready(&mut $to, cx, interest)
+            }
+            #[inline]
+            fn ready(
+                &mut $this,
+                interest: $crate::io::Interest,
+            ) -> impl Future<Output = std::io::Result<$crate::io::Readiness>> + Send {
+                $crate::io::Ready::ready(&mut $to, interest)
+            }
+        }
+    };
+
+    (@Read [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::Read for $ty {
+            #[inline]
+            fn read(
+                &mut $this,
+                buf: &mut [u8],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Read::read(&mut $to, buf)
+            }
+            #[inline]
+            fn read_vectored(
+                &mut $this,
+                bufs: &mut [std::io::IoSliceMut<'_>],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Read::read_vectored(&mut $to, bufs)
+            }
+            #[inline]
+            fn read_buf(
+                &mut $this,
+                buf: $crate::io::BorrowedCursor<'_>,
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Read::read_buf(&mut $to, buf)
+            }
+            #[inline]
+            fn read_buf_vectored(
+                &mut $this,
+                bufs: $crate::io::BorrowedSliceCursor<'_>,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Read::read_buf_vectored(&mut $to, bufs)
+            }
+            #[inline]
+            fn is_read_vectored(&$this) -> bool {
+                $crate::io::Read::is_read_vectored(&$to)
+            }
+            fn read_exact(
+                &mut $this,
+                buf: &mut [u8],
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Read::read_exact(&mut $to, buf)
+            }
+            fn read_buf_exact(
+                &mut $this,
+                buf: $crate::io::BorrowedCursor<'_>,
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Read::read_buf_exact(&mut $to, buf)
+            }
+            fn read_to_end(
+                &mut $this,
+                buf: &mut Vec<u8>,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Read::read_to_end(&mut $to, buf)
+            }
+            fn read_to_string(
+                &mut $this,
+                text: &mut String,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Read::read_to_string(&mut $to, text)
+            }
+            fn as_ready(&mut $this) -> Option<impl $crate::io::ReadyRead> {
+                $crate::io::Read::as_ready(&mut $to)
+            }
+            fn as_ready_dyn(&mut $this) -> Option<Box<dyn $crate::io::ReadyRead + '_>> {
+                $crate::io::Read::as_ready_dyn(&mut $to)
+            }
+        }
+    };
+
+    (@ReadyRead [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::ReadyRead for $ty {
+            #[inline]
+            fn non_blocking_read(
+                &mut $this,
+                buf: $crate::io::BorrowedCursor<'_>,
+            ) -> std::io::Result<$crate::io::NonBlocking<()>> {
+                $crate::io::ReadyRead::non_blocking_read(&mut $to, buf)
+            }
+            #[inline]
+            fn non_blocking_read_vectored(
+                &mut $this,
+                bufs: $crate::io::BorrowedSliceCursor<'_>,
+            ) -> std::io::Result<$crate::io::NonBlocking<usize>> {
+                $crate::io::ReadyRead::non_blocking_read_vectored(&mut $to, bufs)
+            }
+        }
+    };
+
+    (@Write [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::Write for $ty {
+            #[inline]
+            fn write(
+                &mut $this,
+                buf: &[u8],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Write::write(&mut $to, buf)
+            }
+            #[inline]
+            fn flush(&mut $this) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Write::flush(&mut $to)
+            }
+            #[inline]
+            fn shutdown(&mut $this) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Write::shutdown(&mut $to)
+            }
+            #[inline]
+            fn write_vectored(
+                &mut $this,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::Write::write_vectored(&mut $to, bufs)
+            }
+            #[inline]
+            fn is_write_vectored(&$this) -> bool {
+                $crate::io::Write::is_write_vectored(&$to)
+            }
+            fn write_all(
+                &mut $this,
+                buf: &[u8],
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Write::write_all(&mut $to, buf)
+            }
+            fn write_all_vectored(
+                &mut $this,
+                bufs: &mut [std::io::IoSlice<'_>],
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Write::write_all_vectored(&mut $to, bufs)
+            }
+            fn write_fmt(
+                &mut $this,
+                args: std::fmt::Arguments<'_>,
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Write::write_fmt(&mut $to, args)
+            }
+            fn as_ready_write(&mut $this) -> Option<impl $crate::io::ReadyWrite> {
+                $crate::io::Write::as_ready_write(&mut $to)
+            }
+            fn as_ready_stream(&mut $this) -> Option<impl $crate::io::ReadyStream> {
+                $crate::io::Write::as_ready_stream(&mut $to)
+            }
+            fn as_ready_write_dyn(&mut $this) -> Option<Box<dyn $crate::io::ReadyWrite + '_>> {
+                $crate::io::Write::as_ready_write_dyn(&mut $to)
+            }
+            fn as_ready_stream_dyn(&mut $this) -> Option<Box<dyn $crate::io::ReadyStream + '_>> {
+                $crate::io::Write::as_ready_stream_dyn(&mut $to)
+            }
+        }
+    };
+
+    (@ReadyWrite [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::ReadyWrite for $ty {
+            #[inline]
+            fn non_blocking_write(
+                &mut $this,
+                buf: &[u8],
+            ) -> std::io::Result<$crate::io::NonBlocking<usize>> {
+                $crate::io::ReadyWrite::non_blocking_write(&mut $to, buf)
+            }
+            #[inline]
+            fn non_blocking_write_vectored(
+                &mut $this,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> std::io::Result<$crate::io::NonBlocking<usize>> {
+                $crate::io::ReadyWrite::non_blocking_write_vectored(&mut $to, bufs)
+            }
+            #[inline]
+            fn non_blocking_flush(&mut $this) -> std::io::Result<$crate::io::NonBlocking<()>> {
+                $crate::io::ReadyWrite::non_blocking_flush(&mut $to)
+            }
+            #[inline]
+            fn non_blocking_shutdown(&mut $this) -> std::io::Result<$crate::io::NonBlocking<()>> {
+                $crate::io::ReadyWrite::non_blocking_shutdown(&mut $to)
+            }
+        }
+    };
+
+    (@BufRead [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::BufRead for $ty {
+            #[inline]
+            fn fill_buf(&mut $this) -> impl Future<Output = std::io::Result<&[u8]>> + Send {
+                $crate::io::BufRead::fill_buf(&mut $to)
+            }
+            #[inline]
+            fn consume(&mut $this, n: usize) {
+                $crate::io::BufRead::consume(&mut $to, n)
+            }
+            fn has_data_left(&mut $this) -> impl Future<Output = std::io::Result<bool>> + Send {
+                $crate::io::BufRead::has_data_left(&mut $to)
+            }
+            fn read_until(
+                &mut $this,
+                delimiter: u8,
+                buf: &mut Vec<u8>,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::BufRead::read_until(&mut $to, delimiter, buf)
+            }
+            fn read_line(
+                &mut $this,
+                text: &mut String,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::BufRead::read_line(&mut $to, text)
+            }
+        }
+    };
+
+    (@ReadyBufRead [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::ReadyBufRead for $ty {
+            #[inline]
+            fn non_blocking_fill(&mut $this) -> std::io::Result<$crate::io::NonBlocking<()>> {
+                $crate::io::ReadyBufRead::non_blocking_fill(&mut $to)
+            }
+            #[inline]
+            fn buffer(&$this) -> &[u8] {
+                $crate::io::ReadyBufRead::buffer(&$to)
+            }
+            #[inline]
+            fn consume_buffer(&mut $this, n: usize) {
+                $crate::io::ReadyBufRead::consume_buffer(&mut $to, n)
+            }
+        }
+    };
+}

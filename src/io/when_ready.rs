@@ -1,0 +1,324 @@
+//! The ready loops: gate, then operate, as small hand-written futures.
+//!
+//! One function per single operation; every leaf's async methods are these (by `leaf_io!`). Each is
+//! a `poll_fn` over its arguments, 24 to 32 bytes, where nested async functions would make 100.
+//! The budget is asked in the leaf's `poll_ready` and charged in its operation. Two cases are
+//! decided here, because no `poll_ready` comes first in them: operations on empty buffers, and
+//! flush and shutdown, which must not wait for space.
+//!
+//! All are cancel safe: an operation that has happened is an operation that has returned.
+
+use std::array;
+use std::future::poll_fn;
+use std::io::{IoSlice, IoSliceMut, Result};
+use std::task::{Context, Poll, ready};
+
+use super::buf::MAX_SLICES;
+use super::{
+    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, ReadyBufRead,
+    ReadyRead, ReadyWrite,
+};
+use crate::coop;
+
+/// How often a resource may say "ready" and then "would block" before the task gives way. A
+/// correct leaf needs two rounds; one that lies must not hold its worker.
+const ROUNDS: usize = 16;
+
+/// Runs `attempt` until it is done or waits: the loop of every operation.
+///
+/// `attempt` waits for readiness (`Pending` ends the loop) and then tries the operation.
+#[inline]
+pub(super) fn poll_loop<T>(
+    cx: &mut Context<'_>,
+    mut attempt: impl FnMut(&mut Context<'_>) -> Poll<Result<NonBlocking<T>>>,
+) -> Poll<Result<T>> {
+    for _ in 0..ROUNDS {
+        if let NonBlocking::Ready(done) = ready!(attempt(cx))? {
+            return Poll::Ready(Ok(done));
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// An operation on nothing never waits: the leaf says whether it is an error, else it is `empty`.
+#[inline]
+fn poll_empty<T>(
+    cx: &mut Context<'_>,
+    empty: T,
+    op: impl FnOnce() -> Result<NonBlocking<T>>,
+) -> Poll<Result<T>> {
+    ready!(coop::gate(cx));
+    Poll::Ready(match op() {
+        Ok(NonBlocking::Ready(done)) => Ok(done),
+        Ok(NonBlocking::WouldBlock) => {
+            // The leaf has charged nothing, and this is an operation that completed.
+            coop::charge(0);
+            Ok(empty)
+        }
+        Err(error) => Err(error),
+    })
+}
+
+/// Tries first and waits only if that would block: flush and shutdown need no space in general.
+#[inline]
+fn poll_finish<W: ReadyWrite + ?Sized>(
+    cx: &mut Context<'_>,
+    writer: &mut W,
+    op: fn(&mut W) -> Result<NonBlocking<()>>,
+) -> Poll<Result<()>> {
+    ready!(coop::gate(cx));
+    poll_loop(cx, |cx| {
+        let outcome = op(writer)?;
+        if outcome.is_would_block() {
+            ready!(writer.poll_ready(cx, Interest::WRITE))?;
+        }
+        Poll::Ready(Ok(outcome))
+    })
+}
+
+/// [`Read::read`](super::Read::read) for a type that is [`ReadyRead`].
+///
+/// # Errors
+///
+/// Those of the reader.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// let mut buf = [0; 4];
+/// let mut input = &b"data"[..];
+/// assert_eq!(runtime::io::read_when_ready(&mut input, &mut buf).await?, 4);
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+#[inline]
+pub fn read_when_ready<R: ReadyRead + ?Sized>(
+    reader: &mut R,
+    buf: &mut [u8],
+) -> impl Future<Output = Result<usize>> + Send {
+    poll_fn(move |cx| {
+        if buf.is_empty() {
+            return poll_empty(cx, 0, || {
+                let mut empty = BorrowedBuf::from(&mut [][..] as &mut [u8]);
+                Ok(reader.non_blocking_read(empty.unfilled())?.map(|()| 0))
+            });
+        }
+        poll_loop(cx, |cx| {
+            ready!(reader.poll_ready(cx, Interest::READ))?;
+            let mut buf = BorrowedBuf::from(&mut *buf);
+            Poll::Ready(Ok(reader.non_blocking_read(buf.unfilled())?.map(|()| buf.len())))
+        })
+    })
+}
+
+/// [`Read::read_buf`](super::Read::read_buf) for a type that is [`ReadyRead`].
+///
+/// # Errors
+///
+/// Those of the reader.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+#[inline]
+pub fn read_buf_when_ready<R: ReadyRead + ?Sized>(
+    reader: &mut R,
+    mut buf: BorrowedCursor<'_>,
+) -> impl Future<Output = Result<()>> + Send {
+    poll_fn(move |cx| {
+        if buf.capacity() == 0 {
+            return poll_empty(cx, (), || reader.non_blocking_read(buf.reborrow()));
+        }
+        poll_loop(cx, |cx| {
+            ready!(reader.poll_ready(cx, Interest::READ))?;
+            Poll::Ready(reader.non_blocking_read(buf.reborrow()))
+        })
+    })
+}
+
+/// [`Read::read_vectored`](super::Read::read_vectored) for a type that is [`ReadyRead`].
+///
+/// # Errors
+///
+/// Those of the reader.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+#[inline]
+pub fn read_vectored_when_ready<R: ReadyRead + ?Sized>(
+    reader: &mut R,
+    bufs: &mut [IoSliceMut<'_>],
+) -> impl Future<Output = Result<usize>> + Send {
+    poll_fn(move |cx| {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return poll_empty(cx, 0, || {
+                Ok(reader.non_blocking_read_vectored(BorrowedSliceCursor::new(&mut []))?.map(|_| 0))
+            });
+        }
+        poll_loop(cx, |cx| {
+            ready!(reader.poll_ready(cx, Interest::READ))?;
+            Poll::Ready(read_slices(reader, bufs))
+        })
+    })
+}
+
+/// Wraps the slices in cursors, on the stack and for the operation only.
+fn read_slices<R: ReadyRead + ?Sized>(
+    reader: &mut R,
+    bufs: &mut [IoSliceMut<'_>],
+) -> Result<NonBlocking<usize>> {
+    let mut slices = bufs.iter_mut().filter(|buf| !buf.is_empty());
+    let mut bufs: [_; MAX_SLICES] = array::from_fn(|_| match slices.next() {
+        Some(slice) => BorrowedBuf::from(&mut slice[..]),
+        None => BorrowedBuf::from(&mut [][..] as &mut [u8]),
+    });
+    let mut cursors = bufs.each_mut().map(BorrowedBuf::unfilled);
+    let outcome = reader.non_blocking_read_vectored(BorrowedSliceCursor::new(&mut cursors))?;
+    Ok(outcome.map(|_| bufs.iter().map(BorrowedBuf::len).sum()))
+}
+
+/// [`Read::read_buf_vectored`](super::Read::read_buf_vectored) for a type that is [`ReadyRead`].
+///
+/// # Errors
+///
+/// Those of the reader.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+#[inline]
+pub fn read_buf_vectored_when_ready<R: ReadyRead + ?Sized>(
+    reader: &mut R,
+    mut bufs: BorrowedSliceCursor<'_>,
+) -> impl Future<Output = Result<usize>> + Send {
+    poll_fn(move |cx| {
+        if bufs.capacity() == 0 {
+            return poll_empty(cx, 0, || reader.non_blocking_read_vectored(bufs.reborrow()));
+        }
+        poll_loop(cx, |cx| {
+            ready!(reader.poll_ready(cx, Interest::READ))?;
+            let before = bufs.written();
+            let outcome = reader.non_blocking_read_vectored(bufs.reborrow())?;
+            Poll::Ready(Ok(outcome.map(|_| bufs.written() - before)))
+        })
+    })
+}
+
+/// [`Write::write`](super::Write::write) for a type that is [`ReadyWrite`].
+///
+/// # Errors
+///
+/// Those of the writer.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// let mut output = Vec::new();
+/// assert_eq!(runtime::io::write_when_ready(&mut output, b"data").await?, 4);
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+#[inline]
+pub fn write_when_ready<W: ReadyWrite + ?Sized>(
+    writer: &mut W,
+    buf: &[u8],
+) -> impl Future<Output = Result<usize>> + Send {
+    poll_fn(move |cx| {
+        if buf.is_empty() {
+            return poll_empty(cx, 0, || writer.non_blocking_write(buf));
+        }
+        poll_loop(cx, |cx| {
+            ready!(writer.poll_ready(cx, Interest::WRITE))?;
+            Poll::Ready(writer.non_blocking_write(buf))
+        })
+    })
+}
+
+/// [`Write::write_vectored`](super::Write::write_vectored) for a type that is [`ReadyWrite`].
+///
+/// # Errors
+///
+/// Those of the writer.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+#[inline]
+pub fn write_vectored_when_ready<W: ReadyWrite + ?Sized>(
+    writer: &mut W,
+    bufs: &[IoSlice<'_>],
+) -> impl Future<Output = Result<usize>> + Send {
+    poll_fn(move |cx| {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return poll_empty(cx, 0, || writer.non_blocking_write_vectored(bufs));
+        }
+        poll_loop(cx, |cx| {
+            ready!(writer.poll_ready(cx, Interest::WRITE))?;
+            Poll::Ready(writer.non_blocking_write_vectored(bufs))
+        })
+    })
+}
+
+/// [`Write::flush`](super::Write::flush) for a type that is [`ReadyWrite`].
+///
+/// # Errors
+///
+/// Those of the writer.
+///
+/// # Cancel safety
+///
+/// Cancel safe: what has not been passed on stays with the writer.
+#[inline]
+pub fn flush_when_ready<W: ReadyWrite + ?Sized>(
+    writer: &mut W,
+) -> impl Future<Output = Result<()>> + Send {
+    poll_fn(move |cx| poll_finish(cx, writer, W::non_blocking_flush))
+}
+
+/// [`Write::shutdown`](super::Write::shutdown) for a type that is [`ReadyWrite`].
+///
+/// # Errors
+///
+/// Those of the writer.
+///
+/// # Cancel safety
+///
+/// Cancel safe: call it again to go on.
+#[inline]
+pub fn shutdown_when_ready<W: ReadyWrite + ?Sized>(
+    writer: &mut W,
+) -> impl Future<Output = Result<()>> + Send {
+    poll_fn(move |cx| poll_finish(cx, writer, W::non_blocking_shutdown))
+}
+
+/// [`BufRead::fill_buf`](super::BufRead::fill_buf) for a type that is [`ReadyBufRead`].
+///
+/// # Errors
+///
+/// Those of the reader.
+///
+/// # Cancel safety
+///
+/// Cancel safe: what was buffered stays in the buffer.
+#[inline]
+pub fn fill_when_ready<R: ReadyBufRead>(
+    reader: &mut R,
+) -> impl Future<Output = Result<&[u8]>> + Send {
+    // Returning the slice from inside the loop does not pass the borrow checker, so the reader is
+    // taken out of the closure when it is filled.
+    let mut reader = Some(reader);
+    poll_fn(move |cx| {
+        ready!(poll_loop(cx, |cx| {
+            let reader = reader.as_deref_mut().expect("polled after it was ready");
+            ready!(reader.poll_ready(cx, Interest::READ))?;
+            Poll::Ready(reader.non_blocking_fill())
+        }))?;
+        Poll::Ready(Ok(reader.take().map_or(&[][..], |reader| R::buffer(reader))))
+    })
+}
