@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 
 use super::{
     BorrowedCursor, BufRead, Interest, NonBlocking, Read, Readiness, Ready, ReadyBufRead,
-    ReadyRead, ReadyStream, ReadyWrite, Write,
+    ReadyRead, ReadyStream, ReadyWrite, Write, forward_io, leaf_io,
 };
 
 macro_rules! forward_pointer {
     ($($kind:ident),+) => {$(
-        $crate::__forward_io!(@$kind [T: $kind] &mut T, self, (**self));
-        $crate::__forward_io!(@$kind [T: $kind] Box<T>, self, (**self));
+        forward_io!(@$kind [T: $kind] &mut T, self, (**self));
+        forward_io!(@$kind [T: $kind] Box<T>, self, (**self));
     )+};
 }
 
@@ -36,17 +36,17 @@ macro_rules! forward_object {
         }
         forward_object!(@$kind $pointer);
         // `vectored`: the object may do better, and the loop asks it in any case.
-        super::leaf_io!(vectored impl $kind for $pointer);
+        leaf_io!(vectored impl $kind for $pointer);
     )+};
     (@Stream $pointer:ty) => {
         forward_object!(@Read $pointer);
         forward_object!(@Write $pointer);
     };
     (@Read $pointer:ty) => {
-        $crate::__forward_io!(@ReadyRead [] $pointer, self, (**self));
+        forward_io!(@ReadyRead [] $pointer, self, (**self));
     };
     (@Write $pointer:ty) => {
-        $crate::__forward_io!(@ReadyWrite [] $pointer, self, (**self));
+        forward_io!(@ReadyWrite [] $pointer, self, (**self));
     };
 }
 
@@ -91,4 +91,4 @@ impl ReadyWrite for Never {
     }
 }
 
-super::leaf_io!(impl Stream for Never);
+leaf_io!(impl Stream for Never);

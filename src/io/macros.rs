@@ -450,3 +450,8 @@ macro_rules! __forward_io {
         }
     };
 }
+
+#[doc(inline)]
+pub use __forward_io as forward_io;
+#[doc(inline)]
+pub use __leaf_io as leaf_io;

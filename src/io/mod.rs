@@ -8,6 +8,7 @@ mod buf;
 mod buf_read;
 mod forward;
 mod macros;
+mod memory;
 mod read;
 mod ready;
 mod take;
@@ -15,13 +16,12 @@ mod when_ready;
 mod words;
 mod write;
 
-#[doc(inline)]
-pub use crate::__forward_io as forward_io;
-#[doc(inline)]
-pub use crate::__leaf_io as leaf_io;
 pub use buf::{BorrowedBuf, BorrowedCursor, BorrowedSliceCursor};
 pub use buf_read::{BufRead, ReadyBufRead};
 pub use forward::Never;
+#[doc(inline)]
+pub use macros::{forward_io, leaf_io};
+pub use memory::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use read::Read;
 pub use ready::{Ready, ReadyRead, ReadyStream, ReadyWrite};
 pub use take::Take;

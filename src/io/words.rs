@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::ops::{BitOr, BitOrAssign};
+use std::ops::{BitAnd, BitOr, BitOrAssign};
 use std::task::Poll;
 
 /// What the caller wants to be told about.
@@ -150,6 +150,14 @@ impl BitOr for Readiness {
 
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl BitAnd for Readiness {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 }
 

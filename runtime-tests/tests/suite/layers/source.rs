@@ -59,9 +59,10 @@ impl Source {
                     open.pop_if(|(outside, _)| *outside == depth);
                 }
                 "mod" if text_at(at + 2) == "{" => open.push((depth, text_at(at + 1).to_owned())),
+                // `$crate` in an exported macro is a path that its users take: the public one.
                 "crate" | "super" | "self"
                     if text_at(at + 1) == "::"
-                        && (at == 0 || !matches!(text_at(at - 1), "::" | "in")) =>
+                        && (at == 0 || !matches!(text_at(at - 1), "::" | "in" | "$")) =>
                 {
                     let inline = open.iter().map(|(_, name)| name.clone());
                     let here = self.module.iter().cloned().chain(inline).collect();
