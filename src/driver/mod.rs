@@ -13,9 +13,15 @@
 
 pub(crate) mod clock;
 mod reactor;
+mod registration;
 mod source;
 pub(crate) mod timers;
 mod wheel;
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -27,6 +33,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use reactor::Reactor;
+pub(crate) use registration::{Ready, Registration};
 use timers::Timers;
 
 /// Events taken from the operating system in one turn; what does not fit is there in the next.

@@ -34,13 +34,14 @@ pub(super) struct Reactor {
 }
 
 #[derive(Debug)]
-struct Entry {
-    source: Arc<Source>,
+pub(super) struct Entry {
+    pub(super) source: Arc<Source>,
     generation: u32,
 }
 
+/// Who has which token.
 #[derive(Debug)]
-struct Table {
+pub(super) struct Table {
     sources: Slab<Entry>,
     /// The generation of the next registration.
     generation: u32,
@@ -52,7 +53,7 @@ impl Reactor {
         Ok(Self {
             registry: registry.try_clone()?,
             waker: mio::Waker::new(registry, UNPARK)?,
-            table: Mutex::new(Table { sources: Slab::new(), generation: 0, shut_down: false }),
+            table: Mutex::new(Table::new()),
         })
     }
 
@@ -82,9 +83,9 @@ impl Reactor {
         interest: mio::Interest,
         assumed: u64,
     ) -> io::Result<Arc<Source>> {
-        let (source, token) = self.insert(assumed)?;
+        let (source, token) = self.table.lock().insert(assumed)?;
         if let Err(error) = self.registry.register(io, token, interest) {
-            self.remove(&source);
+            let _removed = self.table.lock().remove(&source);
             return Err(error);
         }
         Ok(source)
@@ -97,48 +98,17 @@ impl Reactor {
         source: &Source,
     ) -> io::Result<()> {
         let result = self.registry.deregister(io);
-        self.remove(source);
+        let removed = self.table.lock().remove(source);
+        drop(removed); // not under the lock
         result
     }
 
     /// Collects every waiter; from here on every source and every registration fails.
     pub(super) fn shutdown(&self, woken: &mut Vec<Waker>) {
-        let sources = {
-            let mut table = self.table.lock();
-            table.shut_down = true;
-            std::mem::take(&mut table.sources)
-        };
+        let sources = self.table.lock().shut_down();
         for (_, entry) in &sources {
             entry.source.shut_down(woken);
         }
-    }
-
-    fn insert(&self, assumed: u64) -> io::Result<(Arc<Source>, mio::Token)> {
-        let mut table = self.table.lock();
-        if table.shut_down {
-            return Err(source::gone());
-        }
-        let generation = table.generation;
-        table.generation = generation.wrapping_add(1);
-        let vacant = table.sources.vacant_entry();
-        let slot = vacant.key();
-        if slot >= SLOT_MASK {
-            return Err(io::Error::other("a runtime cannot watch that many I/O objects"));
-        }
-        let source = Arc::new(Source::new(slot as u32, assumed));
-        vacant.insert(Entry { source: Arc::clone(&source), generation });
-        Ok((source, token(slot, generation)))
-    }
-
-    fn remove(&self, source: &Source) {
-        let removed = {
-            let mut table = self.table.lock();
-            // After a shutdown the table is empty.
-            let entry = table.sources.get(source.slot());
-            let ours = entry.is_some_and(|entry| ptr::eq(&*entry.source, source));
-            ours.then(|| table.sources.remove(source.slot()))
-        };
-        drop(removed); // not under the lock: it may be the last reference, with wakers in it
     }
 
     /// How many sources are in the table.
@@ -149,7 +119,42 @@ impl Reactor {
 }
 
 impl Table {
-    fn find(&self, wanted: mio::Token) -> Option<&Source> {
+    pub(super) fn new() -> Self {
+        Self { sources: Slab::new(), generation: 0, shut_down: false }
+    }
+
+    pub(super) fn insert(&mut self, assumed: u64) -> io::Result<(Arc<Source>, mio::Token)> {
+        if self.shut_down {
+            return Err(source::gone());
+        }
+        let generation = self.generation;
+        self.generation = generation.wrapping_add(1);
+        let vacant = self.sources.vacant_entry();
+        let slot = vacant.key();
+        if slot >= SLOT_MASK {
+            return Err(io::Error::other("a runtime cannot watch that many I/O objects"));
+        }
+        let source = Arc::new(Source::new(slot as u32, assumed));
+        vacant.insert(Entry { source: Arc::clone(&source), generation });
+        Ok((source, token(slot, generation)))
+    }
+
+    /// Takes `source` out, if it is still in. The caller drops it with no lock held: there may be
+    /// wakers in it.
+    pub(super) fn remove(&mut self, source: &Source) -> Option<Entry> {
+        // After a shutdown the table is empty.
+        let entry = self.sources.get(source.slot())?;
+        ptr::eq(&*entry.source, source).then(|| self.sources.remove(source.slot()))
+    }
+
+    /// Lets nobody in any more and takes everybody out.
+    pub(super) fn shut_down(&mut self) -> Slab<Entry> {
+        self.shut_down = true;
+        std::mem::take(&mut self.sources)
+    }
+
+    /// The source that `wanted` was given to, if it is still in.
+    pub(super) fn find(&self, wanted: mio::Token) -> Option<&Source> {
         let slot = wanted.0 & SLOT_MASK;
         let entry = self.sources.get(slot)?;
         (token(slot, entry.generation) == wanted).then_some(&*entry.source)

@@ -64,14 +64,23 @@ impl Wants {
         [self.0 & (READ | PRIORITY) != 0, self.0 & WRITE != 0]
     }
 
+    pub(super) fn include(self, bits: u64) -> bool {
+        self.0 & bits != 0
+    }
+
     fn both(self) -> bool {
         self.sides() == [true, true]
     }
 
     /// The bits that satisfy this wish.
     fn satisfied_by(self) -> u64 {
+        self.0 | self.closed() | GONE
+    }
+
+    /// The bits that satisfy this wish and never go away.
+    fn closed(self) -> u64 {
         let [read, write] = self.sides();
-        self.0 | if read { RD_CLOSED } else { 0 } | if write { WR_CLOSED } else { 0 } | GONE
+        (if read { RD_CLOSED } else { 0 }) | if write { WR_CLOSED } else { 0 }
     }
 
     fn waiter_bits(self) -> u64 {
@@ -91,6 +100,11 @@ impl Snapshot {
 
     pub(super) fn is_gone(self) -> bool {
         self.has(GONE)
+    }
+
+    /// Whether a direction in `wants` is closed: ready for ever.
+    pub(super) fn is_closed(self, wants: Wants) -> bool {
+        self.has(wants.closed())
     }
 
     pub(super) fn satisfies(self, wants: Wants) -> bool {

@@ -1,0 +1,286 @@
+//! What an I/O object keeps of its driver: its [`Source`] and the [`Handle`].
+//!
+//! Every leaf of the `net` module is built from four steps here: [`poll_ready`] (where an empty
+//! budget makes a task wait), [`try_io`] (where an operation charges it, and a `WouldBlock` clears
+//! exactly the readiness that it saw), the [`ready`] future, and [`deregister`], which has to come
+//! before the descriptor is closed. Locks, orderings and who wakes whom are in `source.rs`.
+//!
+//! [`poll_ready`]: Registration::poll_ready
+//! [`try_io`]: Registration::try_io
+//! [`ready`]: Registration::ready
+//! [`deregister`]: Registration::deregister
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::Handle;
+use super::source::{
+    self, ERROR, Owner, PRIORITY, RD_CLOSED, READ, Snapshot, Source, WR_CLOSED, WRITE, Wants,
+};
+use crate::coop;
+use crate::io_core::{Interest, Readiness};
+
+/// Whether a count below what was asked for means that the next operation would block.
+///
+/// True where the selector reports edges by itself; mio's selectors over poll(2) and IOCP report
+/// again only after an operation has said `WouldBlock`.
+const SHORT_MEANS_DRAINED: bool = cfg!(all(
+    unix,
+    not(mio_unsupported_force_poll_poll),
+    not(any(target_os = "aix", target_os = "espidf", target_os = "fuchsia")),
+    not(any(target_os = "haiku", target_os = "hermit", target_os = "hurd")),
+    not(any(target_os = "nto", target_os = "vita", target_os = "cygwin")),
+    not(any(target_os = "illumos", target_os = "solaris")),
+));
+
+/// An I/O object's place in a driver.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    source: Arc<Source>,
+    handle: Arc<Handle>,
+}
+
+impl Registration {
+    /// Registers `io`, taken for ready until an operation says otherwise: the first operation of a
+    /// new socket then needs no turn of the driver.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's, or one that says that the driver has shut down.
+    pub(crate) fn new(
+        io: &mut impl mio::event::Source,
+        interest: mio::Interest,
+        handle: Arc<Handle>,
+    ) -> io::Result<Self> {
+        Self::assuming(READ | WRITE, io, interest, handle)
+    }
+
+    /// Registers `io` as not ready for anything, which is what a connecting socket is.
+    pub(crate) fn new_unready(
+        io: &mut impl mio::event::Source,
+        interest: mio::Interest,
+        handle: Arc<Handle>,
+    ) -> io::Result<Self> {
+        Self::assuming(0, io, interest, handle)
+    }
+
+    fn assuming(
+        assumed: u64,
+        io: &mut impl mio::event::Source,
+        interest: mio::Interest,
+        handle: Arc<Handle>,
+    ) -> io::Result<Self> {
+        let source = handle.reactor().register(io, interest, assumed)?;
+        Ok(Self { source, handle })
+    }
+
+    /// Takes `io` out of the driver. To be called before its descriptor is closed.
+    pub(crate) fn deregister(&self, io: &mut impl mio::event::Source) -> io::Result<()> {
+        self.handle.reactor().deregister(io, &self.source)
+    }
+
+    /// The driver that the object belongs to.
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    /// Waits for readiness on behalf of the only one who waits for it: the newest waker counts.
+    ///
+    /// # Errors
+    ///
+    /// Once the driver has shut down.
+    #[inline]
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<Readiness>> {
+        let wants = wants(interest);
+        self.poll(cx, wants, Owner::exclusive(wants))
+    }
+
+    /// Waits for readiness on behalf of one of several tasks: every task counts.
+    ///
+    /// # Errors
+    ///
+    /// Once the driver has shut down.
+    #[inline]
+    pub(crate) fn poll_ready_shared(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<Readiness>> {
+        let wants = wants(interest);
+        self.poll(cx, wants, Owner::shared(wants))
+    }
+
+    /// Waits for readiness with an own place among the waiters, given up when the future is dropped.
+    pub(crate) fn ready(&self, interest: Interest) -> Ready<'_> {
+        Ready { registration: self, owner: None, interest }
+    }
+
+    /// Runs `op` if the object is taken for ready, and charges the budget when it completed, with
+    /// the bytes it moved.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if the object is not ready or `op` says so; whatever `op` fails with; another
+    /// once the driver has shut down.
+    #[inline]
+    pub(crate) fn try_io<R>(
+        &self,
+        interest: Interest,
+        op: impl FnOnce() -> io::Result<R>,
+        bytes: impl FnOnce(&R) -> usize,
+    ) -> io::Result<R> {
+        let wants = wants(interest);
+        let seen = self.admit(wants)?;
+        let result = op();
+        match &result {
+            Ok(done) => coop::charge(bytes(done)),
+            Err(error) => self.failed(seen, wants, error),
+        }
+        result
+    }
+
+    /// [`try_io`](Self::try_io) for a stream of bytes whose edges are reliable: a count below
+    /// `wanted` says that the next operation would block, so it need not be tried.
+    ///
+    /// Not for Unix sockets' reading side: a read there also stops at a message with descriptors.
+    #[inline]
+    pub(crate) fn try_stream_io(
+        &self,
+        interest: Interest,
+        wanted: usize,
+        op: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let wants = wants(interest);
+        let seen = self.admit(wants)?;
+        let result = op();
+        match &result {
+            Ok(count) => {
+                if SHORT_MEANS_DRAINED && *count != 0 && *count < wanted {
+                    self.source.clear_short(seen, wants);
+                }
+                coop::charge(*count);
+            }
+            Err(error) => self.failed(seen, wants, error),
+        }
+        result
+    }
+
+    /// Whether one of the directions in `interest` is closed for good.
+    pub(crate) fn is_closed(&self, interest: Interest) -> bool {
+        self.source.snapshot().is_closed(wants(interest))
+    }
+
+    #[inline]
+    fn admit(&self, wants: Wants) -> io::Result<Snapshot> {
+        let seen = self.source.snapshot();
+        if seen.is_gone() {
+            return Err(source::gone());
+        }
+        if seen.satisfies(wants) { Ok(seen) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn failed(&self, seen: Snapshot, wants: Wants, error: &io::Error) {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return coop::charge(0);
+        }
+        self.source.clear(seen, wants);
+        if seen.is_closed(wants) {
+            // No sane object is closed and would block. Should one claim it, then its user is not
+            // to spin for ever on what cannot be cleared.
+            coop::charge(0);
+        }
+    }
+
+    #[inline]
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        owner: Owner,
+    ) -> Poll<io::Result<Readiness>> {
+        ready!(coop::gate(cx));
+        let seen = ready!(self.source.poll(cx, wants, owner));
+        Poll::Ready(readiness(seen, wants))
+    }
+}
+
+/// The future of [`Registration::ready`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Ready<'a> {
+    registration: &'a Registration,
+    /// Drawn when there is something to wait for.
+    owner: Option<Owner>,
+    interest: Interest,
+}
+
+impl Future for Ready<'_> {
+    type Output = io::Result<Readiness>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(coop::gate(cx));
+        let source = &self.registration.source;
+        let wants = wants(self.interest);
+        let mut seen = source.snapshot();
+        if !seen.satisfies(wants) {
+            let owner = *self.owner.get_or_insert_with(|| source.new_owner());
+            seen = ready!(source.poll(cx, wants, owner));
+        }
+        self.leave();
+        Poll::Ready(readiness(seen, wants))
+    }
+}
+
+impl Ready<'_> {
+    /// Leaves the waiters, also those of the direction that did not come true.
+    fn leave(&mut self) {
+        if let Some(owner) = self.owner.take() {
+            self.registration.source.cancel(owner);
+        }
+    }
+}
+
+impl Drop for Ready<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+fn wants(interest: Interest) -> Wants {
+    let read = if interest.is_readable() { READ } else { 0 };
+    let write = if interest.is_writable() { WRITE } else { 0 };
+    let priority = if interest.is_priority() { PRIORITY } else { 0 };
+    Wants::new(read | write | priority)
+}
+
+/// What was seen, as far as it was asked for; that something is over is always told.
+fn readiness(seen: Snapshot, wants: Wants) -> io::Result<Readiness> {
+    if seen.is_gone() {
+        return Err(source::gone());
+    }
+    let said = [
+        (READ, READ | RD_CLOSED, Readiness::READ),
+        (WRITE, WRITE | WR_CLOSED, Readiness::WRITE),
+        (PRIORITY, PRIORITY, Readiness::PRIORITY),
+    ];
+    let mut readiness = Readiness::EMPTY;
+    for (wanted, bits, word) in said {
+        if wants.include(wanted) && seen.has(bits) {
+            readiness |= word;
+        }
+    }
+    if seen.has(RD_CLOSED | WR_CLOSED) {
+        readiness |= Readiness::HUP;
+    }
+    if seen.has(ERROR) {
+        readiness |= Readiness::ERROR;
+    }
+    Ok(readiness)
+}
