@@ -54,7 +54,7 @@ const LINES: usize = 700;
 
 /// The directories that are read. What is under `tests/ui` is written to be wrong.
 const READ: &[&str] =
-    &["src", "runtime-macros/src", "runtime-tests/src", "runtime-tests/tests/suite"];
+    &["src", "runtime-macros/src", "runtime-tests/src", "runtime-tests/tests/suite", "benches/src"];
 
 #[test]
 fn arrows_go_down_only() {

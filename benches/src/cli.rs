@@ -1,0 +1,110 @@
+//! The command line.
+
+use lexopt::{Arg, Parser, ValueExt};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub const HELP: &str = "\
+Measures `runtime` and its peers side by side and prints a table.
+
+Usage: cargo run --release -- [OPTIONS]
+
+Options:
+  --quick          Short measurements, three rounds: a first impression
+  --rounds N       How often each peer runs each workload (7; 3 with --quick)
+  --only TEXT      Only workloads whose name contains TEXT (may be repeated)
+  --peer TEXT      Only peers whose name contains TEXT (may be repeated)
+  --list           Name the workloads and the peers
+  -h, --help       This text
+
+Numbers of multi-thread peers depend on where the kernel puts their threads.
+Differences below 30 % mean nothing there; look at the CPU column as well.
+";
+
+pub enum Command {
+    Help,
+    List,
+    Run(Options),
+    /// In a child process: one peer, one workload, once.
+    Measure {
+        peer: String,
+        workload: String,
+        plan: Plan,
+    },
+    /// In a child of that: clients for the server in the parent. Without a plan they stay idle.
+    Load {
+        address: SocketAddr,
+        connections: usize,
+        plan: Option<Plan>,
+    },
+}
+
+#[derive(Default)]
+pub struct Options {
+    pub only: Vec<String>,
+    pub peers: Vec<String>,
+    pub rounds: usize,
+    pub quick: bool,
+}
+
+/// How long and how much.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    pub quick: bool,
+}
+
+impl Plan {
+    pub fn warm_up(self) -> Duration {
+        Duration::from_millis(if self.quick { 50 } else { 300 })
+    }
+
+    pub fn measured(self) -> Duration {
+        Duration::from_millis(if self.quick { 200 } else { 1500 })
+    }
+
+    /// How many things to hold when bytes per thing are counted.
+    pub fn held(self, full: usize) -> usize {
+        if self.quick { full / 10 } else { full }
+    }
+}
+
+pub fn parse() -> Result<Command, lexopt::Error> {
+    let mut parser = Parser::from_env();
+    let mut options = Options::default();
+    let mut rounds = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("quick") => options.quick = true,
+            Arg::Long("rounds") => rounds = Some(parser.value()?.parse()?),
+            Arg::Long("only") => options.only.push(parser.value()?.string()?),
+            Arg::Long("peer") => options.peers.push(parser.value()?.string()?),
+            Arg::Long("list") => return Ok(Command::List),
+            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
+            Arg::Long("measure") => {
+                let peer = parser.value()?.string()?;
+                let workload = parser.value()?.string()?;
+                let plan = Plan { quick: parser.value()? == "quick" };
+                return Ok(Command::Measure { peer, workload, plan });
+            }
+            Arg::Long("load") => {
+                let address = parser.value()?.parse()?;
+                let connections = parser.value()?.parse()?;
+                let plan = parser.value()?;
+                let plan = (plan != "idle").then(|| Plan { quick: plan == "quick" });
+                return Ok(Command::Load { address, connections, plan });
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    options.rounds = rounds.unwrap_or(if options.quick { 3 } else { 7 });
+    if options.rounds == 0 {
+        return Err("--rounds has to be at least 1".into());
+    }
+    Ok(Command::Run(options))
+}
+
+impl std::fmt::Display for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.quick { "quick" } else { "full" })
+    }
+}

@@ -1,0 +1,89 @@
+//! What things cost while nothing happens.
+
+use crate::cli::Plan;
+use crate::load;
+use crate::meter::{Held, Sample};
+use crate::peer::{Peer, Pipes, Sockets, Stream};
+use crate::workload::pipes::{CAPACITY, echo};
+use crate::workload::sockets::listener;
+use crate::workload::tasks::yield_now;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+pub fn run<P: Pipes + Sockets>(workload: &str, plan: Plan) -> Option<Sample> {
+    Some(match workload {
+        "memory-task" => P::run(tasks::<P>(plan.held(1_000_000))),
+        "memory-tcp" => P::run(connections::<P>(plan.held(5_000))),
+        "memory-duplex" => P::run(duplex::<P>(plan.held(100_000), false)),
+        "memory-duplex-used" => P::run(duplex::<P>(plan.held(100_000), true)),
+        _ => return None,
+    })
+}
+
+async fn tasks<P: Peer>(count: usize) -> Sample {
+    static WAITING: AtomicUsize = AtomicUsize::new(0);
+    let held = Held::count();
+    for _ in 0..count {
+        P::spawn_detached(poll_fn(|_| {
+            WAITING.fetch_add(1, Ordering::Relaxed);
+            Poll::<()>::Pending
+        }));
+    }
+    while WAITING.load(Ordering::Relaxed) < count {
+        yield_now().await;
+    }
+    held.sample(count)
+}
+
+async fn connections<P: Sockets>(count: usize) -> Sample {
+    load::allow_many_files();
+    let (listener, address) = listener();
+    let mut listener = P::listen(listener).expect("the runtime takes the socket");
+    let _clients = load::Clients::idle(address, count);
+    // The first ones fill what grows once.
+    let mut held = Held::count();
+    let first = count / 10;
+    for number in 0..count {
+        if number == first {
+            settle::<P>().await;
+            held = Held::count();
+        }
+        let socket = P::accept(&mut listener).await.expect("the clients connect");
+        P::spawn_detached(echo(socket));
+    }
+    settle::<P>().await;
+    held.sample(count - first)
+}
+
+async fn duplex<P: Pipes>(count: usize, used: bool) -> Sample {
+    let mut pairs = Vec::with_capacity(count);
+    let held = Held::count();
+    for _ in 0..count {
+        let mut pair = P::duplex(CAPACITY);
+        if used {
+            exchange(&mut pair.0, &mut pair.1).await;
+            exchange(&mut pair.1, &mut pair.0).await;
+        }
+        pairs.push(pair);
+    }
+    held.sample(count)
+}
+
+/// A kilobyte, all of it read again.
+async fn exchange(from: &mut impl Stream, to: &mut impl Stream) {
+    from.write_all(&[7; 1024]).await.expect("the other end is there");
+    let mut missing = 1024;
+    while missing > 0 {
+        missing -= to.read(&mut [0; 1024][..missing]).await.expect("the other end is there");
+    }
+}
+
+/// Lets every task that was spawned get as far as it can.
+async fn settle<P: Peer>() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    // On another worker things may take longer. Nothing depends on it but the exactness.
+    P::spawn(async { yield_now().await }).await;
+}
