@@ -28,8 +28,15 @@ pub(crate) use loom::{
 #[cfg(not(loom))]
 pub(crate) use std::thread_local;
 
+/// loom's, which initializes lazily, under the `const` form of std's.
 #[cfg(loom)]
-pub(crate) use loom::thread_local;
+macro_rules! loom_thread_local {
+    (static $name:ident: $type:ty = const $init:block;) => {
+        loom::thread_local! { static $name: $type = $init; }
+    };
+}
+#[cfg(loom)]
+pub(crate) use loom_thread_local as thread_local;
 
 #[cfg(not(loom))]
 type RawMutex<T> = std::sync::Mutex<T>;

@@ -320,6 +320,23 @@ impl TaskPtr {
     }
 }
 
+/// A [`Runnable`] as an address, for atomic slots. Here because this file may say `unsafe`.
+impl Runnable {
+    /// The address of the task; the run right goes with it.
+    pub(crate) fn into_raw(self) -> *mut () {
+        self.into_task().into_raw()
+    }
+
+    /// The inverse of [`into_raw`](Self::into_raw).
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from `into_raw` and is given back once.
+    pub(crate) unsafe fn from_raw(raw: *mut ()) -> Self {
+        Self::new(TaskPtr::from_raw(raw))
+    }
+}
+
 /// The join right: the address of a task whose output is a `T`.
 ///
 /// Its lowest bit, which an address of a header never has, says that the output was taken, so that a

@@ -65,7 +65,8 @@ impl OwnedTasks {
     /// are elsewhere have been run or cancelled.
     pub(crate) fn cancel_all_idle(&self) {
         for shard in &self.shards {
-            for runnable in shard.0.lock().seize_idle() {
+            let seized = shard.0.lock().seize_idle(); // a statement of its own: the lock ends here
+            for runnable in seized {
                 runnable.cancel(self);
             }
         }

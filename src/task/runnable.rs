@@ -47,22 +47,7 @@ impl Runnable {
         cancel(self.into_task(), Some(owned));
     }
 
-    /// For slots that hold an address.
-    pub(crate) fn into_raw(self) -> *mut () {
-        self.into_task().into_raw()
-    }
-
-    /// The inverse of [`into_raw`](Self::into_raw).
-    ///
-    /// # Safety
-    ///
-    /// `raw` came from `into_raw` and is given back once.
-    #[allow(unsafe_code)] // declares, contains none
-    pub(crate) unsafe fn from_raw(raw: *mut ()) -> Self {
-        Self(TaskPtr::from_raw(raw))
-    }
-
-    fn into_task(self) -> TaskPtr {
+    pub(super) fn into_task(self) -> TaskPtr {
         ManuallyDrop::new(self).0
     }
 }
