@@ -1,0 +1,188 @@
+//! Ticks at a fixed period.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::Instant;
+use super::sleep::{Sleep, after, at};
+
+/// A tick that is later than this was missed.
+const TOLERANCE: Duration = Duration::from_millis(5);
+
+/// Ticks every `period`, for the first time at once.
+///
+/// # Panics
+///
+/// If `period` is zero, when called outside a runtime, and when polled after its runtime is gone.
+///
+/// ```
+/// use runtime::time::{Duration, interval};
+///
+/// # async fn example() {
+/// let mut interval = interval(Duration::from_millis(10));
+/// interval.tick().await; // at once
+/// interval.tick().await; // 10 ms later
+/// # }
+/// ```
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    check(period);
+    Interval::new(after(Duration::ZERO, "interval"), period)
+}
+
+/// Ticks every `period`, for the first time at `start`.
+///
+/// # Panics
+///
+/// If `period` is zero, when called outside a runtime, and when polled after its runtime is gone.
+///
+/// ```
+/// use runtime::time::{Duration, Instant, interval_at};
+///
+/// # async fn example() {
+/// let period = Duration::from_millis(10);
+/// let mut interval = interval_at(Instant::now() + period, period);
+/// interval.tick().await; // 10 ms later
+/// # }
+/// ```
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    check(period);
+    Interval::new(at(start, "interval_at"), period)
+}
+
+#[track_caller]
+fn check(period: Duration) {
+    assert!(!period.is_zero(), "the `period` of an interval must not be zero");
+}
+
+/// What an [`Interval`] does after a tick that came more than 5 ms late, because the task was busy
+/// with other things.
+///
+/// With a period of 50 ms, and a task that is busy from 110 ms to 220 ms:
+///
+/// ```text
+/// planned    0   50   100   150   200   250   300   350
+/// Burst      0   50   100   220 220     250   300   350
+/// Delay      0   50   100   220             270       320
+/// Skip       0   50   100   220         250   300   350
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// Makes up for every missed tick at once, then goes on as planned.
+    Burst,
+    /// Plans anew: the next tick is a full period after the late one. The default, because work
+    /// that could not keep up seldom wants to be done several times at once. (tokio's is `Burst`.)
+    #[default]
+    Delay,
+    /// Leaves missed ticks out and goes on as planned.
+    Skip,
+}
+
+/// Ticks at a fixed period; made by [`interval`] and [`interval_at`].
+///
+/// ```
+/// use runtime::time::{Duration, MissedTickBehavior, interval};
+///
+/// # async fn example() {
+/// let mut interval = interval(Duration::from_secs(1));
+/// interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+/// loop {
+///     let planned = interval.tick().await;
+///     println!("planned for {planned:?}");
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Interval {
+    sleep: Sleep,
+    period: Duration,
+    behavior: MissedTickBehavior,
+}
+
+impl Interval {
+    fn new(sleep: Sleep, period: Duration) -> Self {
+        Self { sleep, period, behavior: MissedTickBehavior::default() }
+    }
+
+    /// Waits for the next tick and returns the time that it was planned for.
+    ///
+    /// # Panics
+    ///
+    /// When polled after its runtime is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// No tick is lost if the future is dropped before it is ready.
+    pub fn tick(&mut self) -> impl Future<Output = Instant> + Send + Sync + '_ {
+        poll_fn(|cx| self.poll_tick(cx))
+    }
+
+    /// Polls for the next tick and the time that it was planned for; see [`tick`](Self::tick).
+    ///
+    /// # Panics
+    ///
+    /// When polled after its runtime is gone.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        ready!(Pin::new(&mut self.sleep).poll(cx));
+        let planned = self.sleep.deadline();
+        self.sleep.reset(self.after(planned, self.sleep.now()));
+        Poll::Ready(planned)
+    }
+
+    /// When the tick after the one `planned`, which comes `now`, is due.
+    fn after(&self, planned: Instant, now: Instant) -> Instant {
+        let late = now - planned;
+        if late <= TOLERANCE {
+            return planned.saturating_add(self.period);
+        }
+        match self.behavior {
+            MissedTickBehavior::Burst => planned.saturating_add(self.period),
+            MissedTickBehavior::Delay => now.saturating_add(self.period),
+            MissedTickBehavior::Skip => {
+                let since_last = late.as_nanos() % self.period.as_nanos();
+                let since_last = Duration::from_nanos_u128(since_last);
+                now.saturating_add(self.period - since_last)
+            }
+        }
+    }
+
+    /// Plans anew: the next tick is one period from now.
+    pub fn reset(&mut self) {
+        self.reset_after(self.period);
+    }
+
+    /// Plans anew: the next tick is now, the one after it a period later.
+    pub fn reset_immediately(&mut self) {
+        self.reset_after(Duration::ZERO);
+    }
+
+    /// Plans anew: the next tick is in `after`, the one after it a period later.
+    pub fn reset_after(&mut self, after: Duration) {
+        self.reset_at(self.sleep.now().saturating_add(after));
+    }
+
+    /// Plans anew: the next tick is at `deadline`, the one after it a period later.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.sleep.reset(deadline);
+    }
+
+    /// The time between two ticks.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// What happens after a missed tick.
+    #[must_use]
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.behavior
+    }
+
+    /// Says what happens after a missed tick.
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.behavior = behavior;
+    }
+}
