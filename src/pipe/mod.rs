@@ -1,1 +1,9 @@
-//! (see ARCHITECTURE.md)
+//! In-memory pipes.
+
+mod cache;
+mod lane;
+#[cfg(all(test, loom))]
+mod models;
+#[allow(unsafe_code)]
+mod segment;
+mod word;
