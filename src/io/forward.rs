@@ -33,6 +33,9 @@ macro_rules! forward_object {
             ) -> Poll<Result<Readiness>> {
                 (**self).poll_ready(cx, interest)
             }
+            fn stop_waiting(&mut self, interest: Interest) {
+                (**self).stop_waiting(interest);
+            }
         }
         forward_object!(@$kind $pointer);
         // `vectored`: the object may do better, and the loop asks it in any case.

@@ -227,6 +227,10 @@ macro_rules! __forward_io {
             ) -> impl Future<Output = std::io::Result<$crate::io::Readiness>> + Send {
                 $crate::io::Ready::ready(&mut $to, interest)
             }
+            #[inline]
+            fn stop_waiting(&mut $this, interest: $crate::io::Interest) {
+                $crate::io::Ready::stop_waiting(&mut $to, interest);
+            }
         }
     };
 

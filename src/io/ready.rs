@@ -9,6 +9,7 @@ use std::io::{IoSlice, Result};
 use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
 
+use super::when_ready::{Reading, Waiting, poll_loop};
 use super::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Read, Readiness, Write,
 };
@@ -71,7 +72,18 @@ pub trait Ready: Send {
     where
         Self: Sized,
     {
-        poll_fn(move |cx| self.poll_ready(cx, interest))
+        let mut target = Waiting::new(self, interest);
+        poll_fn(move |cx| target.poll_ready(cx, interest))
+    }
+
+    /// Takes back the waker that an earlier [`poll_ready`](Self::poll_ready) left for `interest`, if
+    /// it is still there: nothing wakes the task for it later, and nothing keeps it.
+    ///
+    /// Every future of this crate that waits for readiness calls it when it is dropped. Provided:
+    /// does nothing, which costs a spurious wake-up at worst. Adapters forward it.
+    #[inline]
+    fn stop_waiting(&mut self, interest: Interest) {
+        let _ = interest;
     }
 }
 
@@ -138,10 +150,11 @@ pub trait ReadyRead: Ready + Read {
         F: FnOnce(&[u8]) -> T + Send,
     {
         let mut f = Some(f);
+        let mut reader = Waiting::new(self, Reading);
         poll_fn(move |cx| {
-            super::when_ready::poll_loop(cx, |cx| {
-                ready!(self.poll_ready(cx, Interest::READ))?;
-                Poll::Ready(read_scratch(self, &mut f))
+            poll_loop(cx, |cx| {
+                ready!(reader.poll_ready(cx, Interest::READ))?;
+                Poll::Ready(read_scratch(&mut *reader, &mut f))
             })
         })
     }

@@ -156,6 +156,10 @@ impl<R: Ready, L: BorrowMut<u64> + Send + Sync> Ready for Take<R, L> {
         }
         self.inner.poll_ready(cx, interest)
     }
+
+    fn stop_waiting(&mut self, interest: Interest) {
+        self.inner.stop_waiting(interest);
+    }
 }
 
 impl<R: ReadyRead, L: BorrowMut<u64> + Send + Sync> ReadyRead for Take<R, L> {

@@ -6,16 +6,19 @@
 //! decided here, because no `poll_ready` comes first in them: operations on empty buffers, and
 //! flush and shutdown, which must not wait for space.
 //!
-//! All are cancel safe: an operation that has happened is an operation that has returned.
+//! All are cancel safe: an operation that has happened is an operation that has returned. A future
+//! that is dropped takes its waker back ([`Ready::stop_waiting`]), so nothing wakes the task for it
+//! later or keeps the task's memory.
 
 use std::array;
 use std::future::poll_fn;
 use std::io::{IoSlice, IoSliceMut, Result};
+use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, ready};
 
 use super::buf::MAX_SLICES;
 use super::{
-    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, ReadyBufRead,
+    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Ready, ReadyBufRead,
     ReadyRead, ReadyWrite,
 };
 use crate::coop;
@@ -39,6 +42,70 @@ pub(super) fn poll_loop<T>(
     }
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// What a future waits for; the wait ends when the future is dropped. `I` is [`Interest`], or one of
+/// the two below, which take no space in the future.
+pub(super) struct Waiting<'a, T: Ready + ?Sized, I: Into<Interest> + Copy> {
+    /// `None` once it was given away.
+    target: Option<&'a mut T>,
+    interest: I,
+}
+
+/// [`Interest::READ`] as a type.
+#[derive(Clone, Copy)]
+pub(super) struct Reading;
+/// [`Interest::WRITE`] as a type.
+#[derive(Clone, Copy)]
+pub(super) struct Writing;
+
+impl From<Reading> for Interest {
+    fn from(_: Reading) -> Self {
+        Self::READ
+    }
+}
+
+impl From<Writing> for Interest {
+    fn from(_: Writing) -> Self {
+        Self::WRITE
+    }
+}
+
+impl<'a, T: Ready + ?Sized, I: Into<Interest> + Copy> Waiting<'a, T, I> {
+    #[inline]
+    pub(super) fn new(target: &'a mut T, interest: I) -> Self {
+        Self { target: Some(target), interest }
+    }
+
+    /// Gives the target away; there is no wait to end.
+    fn into_inner(mut self) -> Option<&'a mut T> {
+        self.target.take()
+    }
+}
+
+impl<T: Ready + ?Sized, I: Into<Interest> + Copy> Deref for Waiting<'_, T, I> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.target.as_deref().expect("polled after it was ready")
+    }
+}
+
+impl<T: Ready + ?Sized, I: Into<Interest> + Copy> DerefMut for Waiting<'_, T, I> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.target.as_deref_mut().expect("polled after it was ready")
+    }
+}
+
+impl<T: Ready + ?Sized, I: Into<Interest> + Copy> Drop for Waiting<'_, T, I> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(target) = &mut self.target {
+            target.stop_waiting(self.interest.into());
+        }
+    }
 }
 
 /// An operation on nothing never waits: the leaf says whether it is an error, else it is `empty`.
@@ -99,6 +166,7 @@ pub fn read_when_ready<R: ReadyRead + ?Sized>(
     reader: &mut R,
     buf: &mut [u8],
 ) -> impl Future<Output = Result<usize>> + Send {
+    let mut reader = Waiting::new(reader, Reading);
     poll_fn(move |cx| {
         if buf.is_empty() {
             return poll_empty(cx, 0, || {
@@ -128,6 +196,7 @@ pub fn read_buf_when_ready<R: ReadyRead + ?Sized>(
     reader: &mut R,
     mut buf: BorrowedCursor<'_>,
 ) -> impl Future<Output = Result<()>> + Send {
+    let mut reader = Waiting::new(reader, Reading);
     poll_fn(move |cx| {
         if buf.capacity() == 0 {
             return poll_empty(cx, (), || reader.non_blocking_read(buf.reborrow()));
@@ -153,6 +222,7 @@ pub fn read_vectored_when_ready<R: ReadyRead + ?Sized>(
     reader: &mut R,
     bufs: &mut [IoSliceMut<'_>],
 ) -> impl Future<Output = Result<usize>> + Send {
+    let mut reader = Waiting::new(reader, Reading);
     poll_fn(move |cx| {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return poll_empty(cx, 0, || {
@@ -161,7 +231,7 @@ pub fn read_vectored_when_ready<R: ReadyRead + ?Sized>(
         }
         poll_loop(cx, |cx| {
             ready!(reader.poll_ready(cx, Interest::READ))?;
-            Poll::Ready(read_slices(reader, bufs))
+            Poll::Ready(read_slices(&mut *reader, bufs))
         })
     })
 }
@@ -195,6 +265,7 @@ pub fn read_buf_vectored_when_ready<R: ReadyRead + ?Sized>(
     reader: &mut R,
     mut bufs: BorrowedSliceCursor<'_>,
 ) -> impl Future<Output = Result<usize>> + Send {
+    let mut reader = Waiting::new(reader, Reading);
     poll_fn(move |cx| {
         if bufs.capacity() == 0 {
             return poll_empty(cx, 0, || reader.non_blocking_read_vectored(bufs.reborrow()));
@@ -229,6 +300,7 @@ pub fn write_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
     buf: &[u8],
 ) -> impl Future<Output = Result<usize>> + Send {
+    let mut writer = Waiting::new(writer, Writing);
     poll_fn(move |cx| {
         if buf.is_empty() {
             return poll_empty(cx, 0, || writer.non_blocking_write(buf));
@@ -254,6 +326,7 @@ pub fn write_vectored_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
     bufs: &[IoSlice<'_>],
 ) -> impl Future<Output = Result<usize>> + Send {
+    let mut writer = Waiting::new(writer, Writing);
     poll_fn(move |cx| {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return poll_empty(cx, 0, || writer.non_blocking_write_vectored(bufs));
@@ -278,7 +351,8 @@ pub fn write_vectored_when_ready<W: ReadyWrite + ?Sized>(
 pub fn flush_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
 ) -> impl Future<Output = Result<()>> + Send {
-    poll_fn(move |cx| poll_finish(cx, writer, W::non_blocking_flush))
+    let mut writer = Waiting::new(writer, Writing);
+    poll_fn(move |cx| poll_finish(cx, &mut *writer, W::non_blocking_flush))
 }
 
 /// [`Write::shutdown`](super::Write::shutdown) for a type that is [`ReadyWrite`].
@@ -294,7 +368,8 @@ pub fn flush_when_ready<W: ReadyWrite + ?Sized>(
 pub fn shutdown_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
 ) -> impl Future<Output = Result<()>> + Send {
-    poll_fn(move |cx| poll_finish(cx, writer, W::non_blocking_shutdown))
+    let mut writer = Waiting::new(writer, Writing);
+    poll_fn(move |cx| poll_finish(cx, &mut *writer, W::non_blocking_shutdown))
 }
 
 /// [`BufRead::fill_buf`](super::BufRead::fill_buf) for a type that is [`ReadyBufRead`].
@@ -312,13 +387,14 @@ pub fn fill_when_ready<R: ReadyBufRead>(
 ) -> impl Future<Output = Result<&[u8]>> + Send {
     // Returning the slice from inside the loop does not pass the borrow checker, so the reader is
     // taken out of the closure when it is filled.
-    let mut reader = Some(reader);
+    let mut reader = Some(Waiting::new(reader, Reading));
     poll_fn(move |cx| {
         ready!(poll_loop(cx, |cx| {
             let reader = reader.as_deref_mut().expect("polled after it was ready");
             ready!(reader.poll_ready(cx, Interest::READ))?;
             Poll::Ready(reader.non_blocking_fill())
         }))?;
-        Poll::Ready(Ok(reader.take().map_or(&[][..], |reader| R::buffer(reader))))
+        let reader = reader.take().and_then(Waiting::into_inner);
+        Poll::Ready(Ok(reader.map_or(&[][..], |reader| R::buffer(reader))))
     })
 }
