@@ -46,7 +46,7 @@ enum Attribute {
 /// |---|---|---|
 /// | `flavor = "multi_thread"` or `"current_thread"` | which scheduler | `"multi_thread"` |
 /// | `worker_threads = 4` | how many workers; `"multi_thread"` only, not 0 | one for each CPU |
-/// | `start_paused = true` | the clock stands still and jumps ahead when nothing else is left to do | `false` |
+/// | `start_paused = true` | the clock stands still and jumps ahead when nothing else is left to do; `"current_thread"` only | `false` |
 /// | `crate = "path::to::runtime"` | where to find this crate, if it was renamed or re-exported | `"::runtime"` |
 ///
 /// ```

@@ -190,17 +190,31 @@ impl Arguments {
             Attribute::Test => Flavor::CurrentThread,
         });
         // With errors about it already, the flavor is anyone's guess.
-        if errors.is_empty()
-            && flavor == Flavor::CurrentThread
-            && let Some(workers) = arguments.worker_threads.take()
-        {
-            errors.push(Error::at(
-                workers.span(),
-                "`worker_threads` needs `flavor = \"multi_thread\"`: a current-thread runtime has no workers",
-            ));
+        if errors.is_empty() {
+            errors.extend(arguments.misfit(flavor));
         }
         arguments.flavor = Some(flavor);
         (arguments, errors)
+    }
+
+    /// Takes out an argument that the flavor does not know.
+    fn misfit(&mut self, flavor: Flavor) -> Option<Error> {
+        match flavor {
+            Flavor::CurrentThread => self.worker_threads.take().map(|workers| {
+                Error::at(
+                    workers.span(),
+                    "`worker_threads` needs `flavor = \"multi_thread\"`: a current-thread runtime has no workers",
+                )
+            }),
+            Flavor::MultiThread => {
+                self.start_paused.take_if(|paused| paused.to_string() == "true").map(|paused| {
+                    Error::at(
+                        paused.span(),
+                        "`start_paused` needs `flavor = \"current_thread\"`: no other clock can be paused",
+                    )
+                })
+            }
+        }
     }
 
     fn parse_one(&mut self, argument: &[TokenTree], seen: &mut Vec<String>) -> Result<(), Error> {
