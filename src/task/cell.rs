@@ -267,7 +267,7 @@ impl TaskPtr {
     /// Frees the cell; the caller was told so by a transition, and the stage is empty.
     #[inline]
     pub(super) fn free(self) {
-        let layout = self.header().vtable.layout;
+        let layout = self.layout();
         #[cfg(test)]
         live::add(-1);
         // SAFETY: allocated in `allocate` by the global allocator with this layout; exactly one
@@ -276,6 +276,10 @@ impl TaskPtr {
             ptr::drop_in_place(self.0.as_ptr()); // for loom: the fields have no destructors in production
             dealloc(self.0.as_ptr().cast(), layout);
         }
+    }
+
+    pub(super) fn layout(self) -> Layout {
+        self.header().vtable.layout
     }
 
     pub(super) fn addr(self) -> NonZeroUsize {
