@@ -114,7 +114,7 @@ impl Instant {
     /// ```
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        now().duration_since(*self)
+        Self::now().duration_since(*self)
     }
 
     /// This instant moved forward, `None` if no `Instant` is that late.
@@ -145,11 +145,6 @@ impl Instant {
     pub(super) fn saturating_add(self, duration: Duration) -> Self {
         self.checked_add(duration).unwrap_or_else(|| self.checked_add(FAR).unwrap_or(self))
     }
-}
-
-/// [`Instant::now`] for this module.
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 impl From<std::time::Instant> for Instant {
