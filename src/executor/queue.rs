@@ -1,0 +1,341 @@
+//! A worker's run queue: the one lock-free queue of the crate.
+//!
+//! Three places, looked at in this order by their owner:
+//!
+//! ```text
+//!   next      one slot; the task that this worker woke last. Thieves take it only from a worker
+//!             that is stuck in one poll.
+//!   ring      a fixed ring of pointers; thieves take half of it from the front.
+//!   overflow  a locked list behind a full ring. While it holds anything, new tasks queue up behind
+//!             it and the ring refills from its head, so the order of arrival is kept.
+//! ```
+//!
+//! The ring follows Go's scheduler: a thief first *copies* a run of pointers, then claims it by
+//! moving `head` over it with one compare-and-exchange. `head` and `tail` are 64-bit counts that
+//! never wrap, so an unchanged `head` proves that the owner has not reused a slot in between. A slot
+//! is an `AtomicPtr`, hence a copy that loses the race is stale but never torn, and the only unsafe
+//! step is turning a claimed pointer back into the value it was made of.
+//!
+//! Who may do what: [`Owner`] pushes and pops and exists once; [`Queue`] is shared and can be stolen
+//! from. Orderings pair up as `tail` Release (push) with `tail` Acquire (steal), which carries the
+//! task's contents to the thief, and `head` Release (claim) with `head` Acquire (push), which keeps
+//! the owner from overwriting a slot that is still being copied.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex};
+use crate::task::Runnable;
+
+/// Tasks in the ring: enough that a burst of spawns rarely takes the lock, 8 KiB a worker.
+#[cfg(not(any(loom, test)))]
+const CAPACITY: usize = 1024;
+/// Small enough that models and tests overflow and wrap at once.
+#[cfg(any(loom, test))]
+const CAPACITY: usize = 4;
+
+const MASK: u64 = CAPACITY as u64 - 1;
+
+/// A value that fits into a pointer.
+pub(crate) trait Word: Send + Sized {
+    /// Gives the value up as a pointer that is not null.
+    fn into_raw(self) -> *mut ();
+
+    /// Takes the value back.
+    ///
+    /// # Safety
+    ///
+    /// `raw` comes from `into_raw` of the same type and is given back once.
+    unsafe fn from_raw(raw: *mut ()) -> Self;
+}
+
+impl Word for Runnable {
+    fn into_raw(self) -> *mut () {
+        Runnable::into_raw(self)
+    }
+
+    unsafe fn from_raw(raw: *mut ()) -> Self {
+        // SAFETY: the trait's contract is that of `Runnable::from_raw`.
+        unsafe { Runnable::from_raw(raw) }
+    }
+}
+
+/// The shared side: anyone may steal.
+#[repr(align(128))] // one queue's words share no cache line with another's
+pub(crate) struct Queue<T: Word> {
+    /// Tasks taken from the ring so far, by the owner and by thieves.
+    head: AtomicU64,
+    /// Tasks put into the ring so far; written by the owner only.
+    tail: AtomicU64,
+    next: AtomicPtr<()>,
+    /// What `overflow` holds; written under its lock.
+    overflowing: AtomicUsize,
+    slots: Box<[AtomicPtr<()>]>,
+    overflow: Mutex<VecDeque<T>>,
+    _values: PhantomData<T>,
+}
+
+/// The owner's side: the only one that pushes, hence neither `Clone` nor `Sync`.
+pub(crate) struct Owner<T: Word> {
+    queue: Arc<Queue<T>>,
+    _one_thread: PhantomData<std::cell::Cell<()>>,
+}
+
+/// Makes an empty queue.
+pub(crate) fn queue<T: Word>() -> Owner<T> {
+    let queue = Queue {
+        head: AtomicU64::new(0),
+        tail: AtomicU64::new(0),
+        next: AtomicPtr::new(ptr::null_mut()),
+        overflowing: AtomicUsize::new(0),
+        slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+        overflow: Mutex::new(VecDeque::new()),
+        _values: PhantomData,
+    };
+    Owner { queue: Arc::new(queue), _one_thread: PhantomData }
+}
+
+impl<T: Word> Owner<T> {
+    /// The side that others may steal from.
+    pub(crate) fn shared(&self) -> &Arc<Queue<T>> {
+        &self.queue
+    }
+
+    /// Puts `task` into the next slot; the one that was there, if any, is handed back.
+    pub(crate) fn set_next(&self, task: T) -> Option<T> {
+        let raw = task.into_raw();
+        // Ordering: Relaxed, for only the owner fills the slot: null stays null.
+        if self.queue.next.load(Ordering::Relaxed).is_null() {
+            // Ordering: Release hands the task's contents to `Queue::steal_next`'s Acquire.
+            self.queue.next.store(raw, Ordering::Release);
+            return None;
+        }
+        // Ordering: Release as above. Acquire is not needed, the old task was put here by this
+        // thread, but a thief may have taken it.
+        adopt_nullable(self.queue.next.swap(raw, Ordering::Release))
+    }
+
+    /// Takes the task in the next slot.
+    pub(crate) fn pop_next(&self) -> Option<T> {
+        // Ordering: Relaxed twice: only this thread fills the slot, so what it finds is its own.
+        if self.queue.next.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        adopt_nullable(self.queue.next.swap(ptr::null_mut(), Ordering::Relaxed))
+    }
+
+    /// Queues `task` behind all others.
+    pub(crate) fn push_back(&self, task: T) {
+        let queue = &*self.queue;
+        // Ordering: Relaxed on `overflowing` and `tail`: only this thread makes them grow.
+        if queue.overflowing.load(Ordering::Relaxed) == 0 {
+            let tail = queue.tail.load(Ordering::Relaxed);
+            // Ordering: Acquire pairs with the claims' Release: what was claimed has been copied.
+            let head = queue.head.load(Ordering::Acquire);
+            if tail - head < CAPACITY as u64 {
+                // Ordering: Relaxed; the store to `tail` publishes it.
+                queue.slot(tail).store(task.into_raw(), Ordering::Relaxed);
+                // Ordering: Release pairs with the thieves' Acquire of `tail`.
+                queue.tail.store(tail + 1, Ordering::Release);
+                return;
+            }
+        }
+        queue.push_overflow(task);
+    }
+
+    /// Takes the task at the front.
+    pub(crate) fn pop_front(&self) -> Option<T> {
+        self.pop_ring().or_else(|| {
+            self.refill();
+            self.pop_ring()
+        })
+    }
+
+    fn pop_ring(&self) -> Option<T> {
+        let queue = &*self.queue;
+        // Ordering: Relaxed: `tail` is this thread's own; a stale `head` fails the exchange below.
+        let tail = queue.tail.load(Ordering::Relaxed);
+        let mut head = queue.head.load(Ordering::Relaxed);
+        while head != tail {
+            let raw = queue.slot(head).load(Ordering::Relaxed);
+            // Ordering: Relaxed on success: this thread wrote the slot and is the one to reuse it.
+            // The exchange keeps thieves' earlier claims in `head`'s release sequence.
+            match queue.head.compare_exchange_weak(
+                head,
+                head + 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(adopt(raw)),
+                Err(now) => head = now,
+            }
+        }
+        None
+    }
+
+    /// Moves tasks from the overflow to the empty ring.
+    fn refill(&self) {
+        let queue = &*self.queue;
+        // Ordering: Relaxed: only this thread makes it grow; the lock orders the rest.
+        if queue.overflowing.load(Ordering::Relaxed) > 0 {
+            self.append(queue.take_overflow(CAPACITY));
+        }
+    }
+
+    /// Appends a batch that fits, and publishes it with one store.
+    pub(crate) fn append(&self, tasks: impl IntoIterator<Item = T>) {
+        let queue = &*self.queue;
+        // Ordering: as in `push_back`.
+        let mut tail = queue.tail.load(Ordering::Relaxed);
+        let head = queue.head.load(Ordering::Acquire);
+        for task in tasks {
+            if tail - head < CAPACITY as u64 {
+                queue.slot(tail).store(task.into_raw(), Ordering::Relaxed);
+                tail += 1;
+            } else {
+                queue.push_overflow(task);
+            }
+        }
+        queue.tail.store(tail, Ordering::Release);
+    }
+
+    /// Steals about half of `victim`'s tasks; the first is returned, the rest are in this queue,
+    /// which must be empty.
+    pub(crate) fn steal_from(&self, victim: &Queue<T>) -> Option<T> {
+        self.steal_ring(victim).or_else(|| {
+            // Ordering: Relaxed: a hint; the lock orders the list itself.
+            let len = victim.overflowing.load(Ordering::Relaxed);
+            if len == 0 {
+                return None;
+            }
+            let mut batch = victim.take_overflow(len.div_ceil(2).min(CAPACITY / 2)).into_iter();
+            let first = batch.next();
+            self.append(batch);
+            first
+        })
+    }
+
+    fn steal_ring(&self, victim: &Queue<T>) -> Option<T> {
+        // Ordering: `tail` is this thread's own.
+        let own_tail = self.queue.tail.load(Ordering::Relaxed);
+        // Ordering: this ring is empty, but another thief may still be copying what it claimed.
+        let own_free = CAPACITY as u64 - (own_tail - self.queue.head.load(Ordering::Acquire));
+        loop {
+            // Ordering: Acquire pairs with other claims, so that `tail`, read later, is not older.
+            let head = victim.head.load(Ordering::Acquire);
+            // Ordering: Acquire pairs with `push_back`'s Release: the tasks' contents are visible.
+            let tail = victim.tail.load(Ordering::Acquire);
+            let len = tail - head;
+            if len > CAPACITY as u64 {
+                continue; // `head` was read before the owner went round: stale
+            }
+            let count = len.div_ceil(2).min(own_free + 1);
+            if count == 0 {
+                return None;
+            }
+            // Ordering: Relaxed slots: valid if and only if the exchange below succeeds.
+            let first = victim.slot(head).load(Ordering::Relaxed);
+            for i in 1..count {
+                let raw = victim.slot(head + i).load(Ordering::Relaxed);
+                self.queue.slot(own_tail + i - 1).store(raw, Ordering::Relaxed);
+            }
+            // Ordering: Release pairs with the owner's Acquire in `push_back`: the copies above
+            // happen before it overwrites the slots. Acquire keeps the claim after them for good.
+            if victim
+                .head
+                .compare_exchange(head, head + count, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                // Ordering: Release publishes the stolen tasks to the next thief.
+                self.queue.tail.store(own_tail + count - 1, Ordering::Release);
+                return Some(adopt(first));
+            }
+        }
+    }
+}
+
+impl<T: Word> Queue<T> {
+    /// Takes the task in the next slot away from its owner.
+    pub(crate) fn steal_next(&self) -> Option<T> {
+        // Ordering: Relaxed is a hint; Acquire pairs with `set_next`'s Release.
+        if self.next.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        adopt_nullable(self.next.swap(ptr::null_mut(), Ordering::Acquire))
+    }
+
+    /// Whether there is something to steal, the next slot left aside.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many tasks wait here, the next slot left aside; exact only for a quiet queue.
+    pub(crate) fn len(&self) -> usize {
+        // Ordering: Acquire keeps the loads in this order, so that the difference is not negative;
+        // whoever needs certainty has fenced before (see `idle`).
+        let head = self.head.load(Ordering::Acquire);
+        let tail = self.tail.load(Ordering::Acquire);
+        (tail - head) as usize + self.overflowing.load(Ordering::Acquire)
+    }
+
+    fn slot(&self, index: u64) -> &AtomicPtr<()> {
+        &self.slots[(index & MASK) as usize]
+    }
+
+    fn push_overflow(&self, task: T) {
+        let mut overflow = self.overflow.lock();
+        overflow.push_back(task);
+        // Ordering: Release, for `len`'s Acquire: who sees it finds the task under the lock.
+        self.overflowing.store(overflow.len(), Ordering::Release);
+    }
+
+    fn take_overflow(&self, count: usize) -> Vec<T> {
+        let mut overflow = self.overflow.lock();
+        let count = count.min(overflow.len());
+        let taken = overflow.drain(..count).collect();
+        // Ordering: as in `push_overflow`.
+        self.overflowing.store(overflow.len(), Ordering::Release);
+        if overflow.is_empty() {
+            overflow.shrink_to(CAPACITY); // a flood's memory goes back
+        }
+        taken
+    }
+}
+
+impl<T: Word> Drop for Queue<T> {
+    fn drop(&mut self) {
+        // Ordering: Relaxed: `&mut` means that nobody else is left.
+        let head = self.head.load(Ordering::Relaxed);
+        let tail = self.tail.load(Ordering::Relaxed);
+        drop(self.steal_next());
+        for index in head..tail {
+            drop(adopt::<T>(self.slot(index).load(Ordering::Relaxed)));
+        }
+    }
+}
+
+impl<T: Word> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T: Word> fmt::Debug for Owner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.queue.fmt(f)
+    }
+}
+
+fn adopt_nullable<T: Word>(raw: *mut ()) -> Option<T> {
+    (!raw.is_null()).then(|| adopt(raw))
+}
+
+/// Turns a claimed pointer back into its value.
+fn adopt<T: Word>(raw: *mut ()) -> T {
+    // SAFETY: every pointer in a slot comes from `into_raw` of this queue's `T`, and each caller has
+    // just claimed it: by an exchange of `head` over its index, by a swap, or by owning the queue.
+    unsafe { T::from_raw(raw) }
+}

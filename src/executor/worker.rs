@@ -1,0 +1,474 @@
+//! One worker: the loop that finds tasks, polls them, and sleeps.
+//!
+//! A turn of the loop is a *tick*: one task is polled. Where the task comes from, in order:
+//!
+//! 1. every `global_queue_interval` ticks the injector, so that a busy worker cannot starve it;
+//! 2. the run-next slot, as long as the chain of run-next tasks has budget left (each link costs a
+//!    unit and inherits the rest, so a chain is at most 128 polls long before others get a turn);
+//! 3. the front of the worker's own queue;
+//! 4. the injector, a share of it at once;
+//! 5. another worker's queue, half of it.
+//!
+//! Between ticks the worker looks at the clock: often enough that a look costs little (every poll if
+//! polls are long, every [`MAX_STRIDE`] polls if they are short). A look fires due timers, those of
+//! parked or stuck workers too, and polls the driver if [`TURN_PERIOD`] or `event_interval` polls
+//! have passed since this worker did.
+//!
+//! Sleeping is in `sleep`: see `idle` for who wakes whom, `park` for how.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::Scheduler;
+use super::park::Parker;
+use super::queue::Owner;
+use crate::coop::Budget;
+use crate::driver;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::task::Runnable;
+
+/// The longest time between two looks of a busy worker at the driver, its own long polls aside.
+const TURN_PERIOD: Duration = Duration::from_micros(100);
+/// The most polls between two looks at the clock. A look costs some 25 ns.
+const MAX_STRIDE: u32 = 16;
+/// The most tasks taken from the injector at once.
+const MAX_PULL: usize = 128;
+
+std::thread_local! {
+    /// The worker that the calling thread is. Not behind the loom switch: no model reaches it.
+    static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+}
+
+/// What a worker owns for as long as its runtime lives; it moves between threads only as the core
+/// that callers of `block_on` take turns with.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) index: usize,
+    pub(super) queue: Owner<Runnable>,
+}
+
+/// A core on its thread.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) core: Core,
+    pub(super) parker: Arc<Parker>,
+    tick: Cell<u32>,
+    /// Polls until the next look at the clock, and between two looks.
+    countdown: Cell<u32>,
+    stride: Cell<u32>,
+    last_look: Cell<Instant>,
+    /// When, and at which tick, this worker last polled the driver.
+    last_turn: Cell<(Instant, u32)>,
+    /// What the last poll left, for the next link of a run-next chain.
+    budget: Cell<Budget>,
+    /// Counted as searching in `idle`.
+    searching: Cell<bool>,
+    /// Has been parked and not run a task since.
+    left_park: Cell<bool>,
+    /// Went to sleep as the watch.
+    held_watch: Cell<bool>,
+    /// The others' ticks when this worker last slept as the watch.
+    seen: RefCell<Vec<u32>>,
+    /// Wakers are being called for the driver: what they schedule queues up in order.
+    dispatching: Cell<bool>,
+    /// Reused between turns.
+    woken: RefCell<Vec<Waker>>,
+    random: Cell<u32>,
+}
+
+/// Restores the thread's former worker.
+pub(super) struct Entered {
+    former: Option<Rc<Worker>>,
+    _driver: driver::EnterGuard,
+}
+
+impl Worker {
+    pub(super) fn new(scheduler: Arc<Scheduler>, core: Core, parker: Arc<Parker>) -> Rc<Self> {
+        let now = scheduler.driver_handle.clock.now();
+        let index = core.index;
+        Rc::new(Self {
+            scheduler,
+            core,
+            parker,
+            tick: Cell::new(0),
+            countdown: Cell::new(1),
+            stride: Cell::new(1),
+            last_look: Cell::new(now),
+            last_turn: Cell::new((now, 0)),
+            budget: Cell::new(Budget::FULL),
+            searching: Cell::new(false),
+            left_park: Cell::new(false),
+            held_watch: Cell::new(false),
+            seen: RefCell::default(),
+            dispatching: Cell::new(false),
+            woken: RefCell::default(),
+            random: Cell::new(index as u32 * 2 + 1),
+        })
+    }
+
+    /// Makes this the calling thread's worker.
+    pub(super) fn enter(self: &Rc<Self>) -> Entered {
+        let former = CURRENT.replace(Some(Rc::clone(self)));
+        let _driver = self.scheduler.driver_handle.enter(self.core.index);
+        Entered { former, _driver }
+    }
+
+    /// Calls `f` with the calling thread's worker if it is one of `scheduler`.
+    pub(super) fn with_current<R>(
+        scheduler: &Arc<Scheduler>,
+        f: impl FnOnce(Option<&Worker>) -> R,
+    ) -> R {
+        let mut f = Some(f);
+        CURRENT
+            .try_with(|current| {
+                let current = current.borrow();
+                let worker = current.as_deref().filter(|w| Arc::ptr_eq(&w.scheduler, scheduler));
+                f.take().map(|f| f(worker))
+            })
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| f.take().map(|f| f(None)).expect("called once"))
+    }
+
+    /// The body of a pool thread.
+    pub(super) fn run(self: &Rc<Self>) {
+        let _entered = self.enter();
+        self.parker.adopt_thread();
+        while !self.scheduler.is_shut_down() {
+            self.tick();
+            match self.next_task().or_else(|| self.search()) {
+                Some(task) => {
+                    self.found_work();
+                    self.poll(task);
+                }
+                None => self.park(),
+            }
+        }
+        if self.searching.take() {
+            let _ = self.scheduler.idle.stop_searching(self.core.index);
+        }
+        self.scheduler.worker_stopped(self);
+    }
+
+    /// Queues a task that was spawned or woken on this thread.
+    pub(super) fn push(&self, task: Runnable) {
+        if self.dispatching.get() {
+            self.core.queue.push_back(task);
+        } else if let Some(displaced) = self.core.queue.set_next(task) {
+            // An empty slot that is filled wakes nobody: the task runs here next. Only what it
+            // displaces is work for others.
+            self.core.queue.push_back(displaced);
+            self.scheduler.notify();
+        }
+    }
+
+    /// Polls one task.
+    pub(super) fn poll(&self, task: Runnable) {
+        let outside = self.budget.get().replace();
+        let again = task.run(&self.scheduler.owned, self.core.index);
+        self.budget.set(outside.replace());
+        if let Some(task) = again {
+            self.core.queue.push_back(task);
+        }
+    }
+
+    /// The next task from this worker's own queues, and the injector if it serves it.
+    pub(super) fn next_task(&self) -> Option<Runnable> {
+        let scheduler = &*self.scheduler;
+        let serves_injector = self.serves_injector();
+        if serves_injector
+            && self.tick.get().is_multiple_of(scheduler.config.global_queue_interval)
+            && let Some(task) = scheduler.injector.pop()
+        {
+            self.budget.set(Budget::FULL);
+            return Some(task);
+        }
+        if let Some(task) = self.core.queue.pop_next() {
+            if let Some(budget) = self.budget.get().inherit() {
+                self.budget.set(budget);
+                return Some(task);
+            }
+            self.core.queue.push_back(task);
+        }
+        self.budget.set(Budget::FULL);
+        self.core
+            .queue
+            .pop_front()
+            .or_else(|| if serves_injector { self.pull_injected() } else { None })
+    }
+
+    /// The guest of a pool runs only what it woke itself.
+    fn serves_injector(&self) -> bool {
+        self.core.index < self.scheduler.workers || self.scheduler.workers == 0
+    }
+
+    /// Takes a share of the injector: one task to run, the others into the empty queue.
+    fn pull_injected(&self) -> Option<Runnable> {
+        let injector = &self.scheduler.injector;
+        if injector.is_empty() {
+            return None;
+        }
+        let share = injector.len() / self.scheduler.workers.max(1);
+        let first = injector.pop()?;
+        let rest = std::iter::from_fn(|| injector.pop());
+        self.core.queue.append(rest.take(share.min(MAX_PULL)));
+        Some(first)
+    }
+
+    /// Looks for work in other workers' queues.
+    fn search(&self) -> Option<Runnable> {
+        let scheduler = &*self.scheduler;
+        if !self.searching.get() {
+            if !scheduler.idle.start_searching(self.core.index) {
+                return None;
+            }
+            self.searching.set(true);
+        }
+        let count = scheduler.remotes.len();
+        let start = self.next_random() as usize;
+        (0..count)
+            .map(|i| (start.wrapping_add(i)) % count)
+            .filter(|&victim| victim != self.core.index)
+            .find_map(|victim| self.core.queue.steal_from(&scheduler.remotes[victim].queue))
+            .or_else(|| self.pull_injected())
+    }
+
+    /// Marsaglia's xorshift: only to spread thieves over victims.
+    fn next_random(&self) -> u32 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+
+    /// Keeps the two promises of a worker that goes from idle to busy: whoever relied on this
+    /// searcher is served, and somebody watches.
+    pub(super) fn found_work(&self) {
+        let scheduler = &*self.scheduler;
+        if self.searching.take()
+            && scheduler.idle.stop_searching(self.core.index)
+            && scheduler.has_work()
+        {
+            scheduler.notify();
+        }
+        if self.left_park.take()
+            && let Some(called) = scheduler.idle.leave(self.core.index)
+        {
+            scheduler.unpark(called);
+        }
+    }
+
+    /// Counts a turn of the loop; every few of them looks at the clock.
+    #[inline]
+    pub(super) fn tick(&self) {
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        // Ordering: Relaxed: the watch only asks whether it moves.
+        self.scheduler.remotes[self.core.index].tick.store(tick, Ordering::Relaxed);
+        let countdown = self.countdown.get() - 1;
+        self.countdown.set(countdown);
+        if countdown == 0 {
+            self.look_at_clock();
+        }
+    }
+
+    #[cold]
+    fn look_at_clock(&self) {
+        let handle = &self.scheduler.driver_handle;
+        let now = handle.clock.now();
+        // Half as many polls if they took long, twice as many if they were short.
+        let since = now.saturating_duration_since(self.last_look.replace(now));
+        let stride = self.stride.get();
+        let stride = if since > TURN_PERIOD / 2 { stride / 2 } else { stride * 2 };
+        self.stride.set(stride.clamp(1, MAX_STRIDE));
+        self.countdown.set(self.stride.get());
+
+        let (last_turn, at_tick) = self.last_turn.get();
+        let polls = self.tick.get().wrapping_sub(at_tick);
+        if now.saturating_duration_since(last_turn) >= TURN_PERIOD
+            || polls >= self.scheduler.config.event_interval
+        {
+            self.last_turn.set((now, self.tick.get()));
+            self.turn(now);
+        } else {
+            self.fire_timers(now);
+        }
+    }
+
+    /// Collects what timers and the driver have to say, without waiting, and wakes it.
+    pub(super) fn turn(&self, now: Instant) {
+        let mut woken = self.woken.take();
+        self.scheduler.driver_handle.timers.fire(now, &mut woken);
+        if let Some(mut driver) = self.scheduler.driver.try_lock() {
+            // An error leaves nothing undone that a later turn would not do.
+            let _ = driver.turn(&self.scheduler.driver_handle, Some(Duration::ZERO), &mut woken);
+        }
+        self.dispatch(woken);
+    }
+
+    fn fire_timers(&self, now: Instant) {
+        let mut woken = self.woken.take();
+        self.scheduler.driver_handle.timers.fire(now, &mut woken);
+        self.dispatch(woken);
+    }
+
+    /// Calls wakers, with no lock held. Tasks of this runtime queue up here, in order.
+    fn dispatch(&self, mut woken: Vec<Waker>) {
+        if woken.is_empty() {
+            self.woken.replace(woken);
+            return;
+        }
+        self.dispatching.set(true);
+        for waker in woken.drain(..) {
+            contain(|| waker.wake());
+        }
+        self.dispatching.set(false);
+        self.woken.replace(woken);
+        // One task is for this worker itself; a second one is work for another.
+        if self.core.queue.shared().len() > 1 {
+            self.scheduler.notify();
+        }
+    }
+
+    /// Sleeps until there may be something to do.
+    fn park(&self) {
+        let scheduler = &*self.scheduler;
+        if let Some(hook) = &scheduler.config.on_park {
+            contain(|| hook());
+        }
+        scheduler.idle.park(self.core.index, self.searching.take());
+        let mut woken = self.woken.take();
+        if !scheduler.has_work() && !scheduler.is_shut_down() {
+            self.sleep(&mut woken);
+        }
+        self.searching.set(scheduler.idle.unpark_self(self.core.index));
+        self.awake(woken);
+        if self.held_watch.get() {
+            self.free_hostages();
+        }
+        if let Some(hook) = &scheduler.config.on_unpark {
+            contain(|| hook());
+        }
+    }
+
+    /// Back from a sleep: what came in meanwhile is queued, due timers fire.
+    pub(super) fn awake(&self, mut woken: Vec<Waker>) {
+        let now = self.scheduler.driver_handle.clock.now();
+        self.left_park.set(true);
+        self.budget.set(Budget::FULL);
+        self.last_look.set(now);
+        self.last_turn.set((now, self.tick.get()));
+        self.scheduler.driver_handle.timers.fire(now, &mut woken);
+        self.dispatch(woken);
+    }
+
+    /// A pool worker's sleep. Its parked bit is set and there is no work.
+    fn sleep(&self, woken: &mut Vec<Waker>) {
+        let idle = &self.scheduler.idle;
+        let index = self.core.index;
+        let anyone_runs = || self.scheduler.anyone_runs();
+        // Called to the watch just now: the caller runs and comes back for the driver soon.
+        let appointed = idle.has_watch(index) && !self.held_watch.get();
+        let watch = if anyone_runs() {
+            idle.take_watch(index)
+        } else {
+            idle.has_watch(index)
+                && (appointed || self.others_moved() || !idle.give_up_watch(index, anyone_runs))
+        };
+        self.held_watch.set(watch);
+        if watch {
+            self.remember_ticks();
+        }
+        let at_most = watch.then_some(super::idle::WATCH_PERIOD);
+        if appointed && watch || !self.lead(at_most, woken) {
+            let deadline = self.scheduler.driver_handle.timers.next_deadline(index);
+            self.parker.park_thread(self.until(deadline, at_most));
+        }
+    }
+
+    /// Blocks in the driver if nobody else does.
+    pub(super) fn lead(&self, at_most: Option<Duration>, woken: &mut Vec<Waker>) -> bool {
+        let scheduler = &*self.scheduler;
+        let Some(mut driver) = scheduler.driver.try_lock() else { return false };
+        let handle = &*scheduler.driver_handle;
+        // The guest's timers too: its thread may have left.
+        let shards = [self.core.index, scheduler.workers, scheduler.foreign_shard()];
+        let deadline = handle.timers.begin_wait(&shards);
+        let timeout = self.until(deadline, at_most);
+        let _ = self.parker.park_driver(|| driver.turn(handle, timeout, woken));
+        handle.timers.end_wait();
+        true
+    }
+
+    /// How long to sleep. Under a paused clock no deadline comes nearer by waiting.
+    pub(super) fn until(
+        &self,
+        deadline: Option<Instant>,
+        at_most: Option<Duration>,
+    ) -> Option<Duration> {
+        let clock = &self.scheduler.driver_handle.clock;
+        let wait = deadline
+            .filter(|_| !clock.is_paused())
+            .map(|deadline| deadline.saturating_duration_since(clock.now()));
+        match (wait, at_most) {
+            (Some(wait), Some(at_most)) => Some(wait.min(at_most)),
+            (wait, at_most) => wait.or(at_most),
+        }
+    }
+
+    fn remember_ticks(&self) {
+        let mut seen = self.seen.borrow_mut();
+        seen.clear();
+        seen.extend(self.scheduler.ticks());
+    }
+
+    fn others_moved(&self) -> bool {
+        let seen = self.seen.borrow();
+        let others = |(index, _): &(usize, u32)| *index != self.core.index;
+        !self.scheduler.ticks().enumerate().filter(others).eq(seen
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(others))
+    }
+
+    /// The watch's duty: takes the run-next task from workers that have been in one poll since it
+    /// went to sleep. Everything else of theirs can be stolen anyway.
+    fn free_hostages(&self) {
+        let seen = self.seen.borrow();
+        for (index, (tick, &before)) in self.scheduler.ticks().zip(seen.iter()).enumerate() {
+            if tick == before
+                && index != self.core.index
+                && self.scheduler.runs(index)
+                && let Some(task) = self.scheduler.remotes[index].queue.steal_next()
+            {
+                self.core.queue.push_back(task);
+            }
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let former = self.former.take();
+        let left = CURRENT.try_with(|current| current.replace(former));
+        drop(left);
+    }
+}
+
+/// Calls user code that must not take the worker down with it.
+pub(crate) fn contain(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        // A payload's own Drop may panic as well; the second payload is leaked rather than dropped.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
+        }
+    }
+}
