@@ -39,6 +39,12 @@ impl Budget {
     /// What code outside a task has.
     pub(crate) const NONE: Self = Self(UNLIMITED);
 
+    /// What the next task of a run-next chain starts with: one unit less, so that a chain ends;
+    /// nothing if none is left.
+    pub(crate) fn inherit(self) -> Option<Self> {
+        self.0.checked_sub(1).map(Self)
+    }
+
     /// Puts this budget in force on the calling thread and returns the one that was.
     pub(crate) fn replace(self) -> Self {
         Self(BUDGET.replace(self.0))

@@ -1,0 +1,1 @@
+//! Loom models of the run queue and of the idle protocol.
