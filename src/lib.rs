@@ -30,4 +30,7 @@ pub mod io {
     pub use crate::io_core::*;
 }
 
+pub use crate::runtime::{
+    Builder, EnterGuard, Handle, Runtime, TryCurrentError, spawn, spawn_blocking,
+};
 pub use runtime_macros::{main, test};

@@ -1,1 +1,508 @@
-//! (see ARCHITECTURE.md)
+//! The front door: [`Runtime`], the value that owns threads, driver and pool; [`Handle`], the way to
+//! it from anywhere; and the thread-local that says which runtime the code on this thread is in.
+//!
+//! ```text
+//!   Runtime ─owns─▶ threads
+//!      └─▶ Handle ─▶ Scheduler (tasks)  ─▶ OwnedTasks, queues, Driver
+//!                 ├▶ driver::Handle (registrations, timers, clock)  ◀─ sockets, sleeps keep one
+//!                 └▶ blocking::Pool
+//! ```
+//!
+//! Each part has a thread-local of its own, in its own file; entering a runtime sets them all.
+
+mod builder;
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+pub use self::builder::Builder;
+use crate::blocking::{self, Pool};
+use crate::driver;
+use crate::executor::{self, Scheduler};
+use crate::task::JoinHandle;
+
+/// How long dropping a runtime waits for blocking jobs that are still running.
+const BLOCKING_GRACE: Duration = Duration::from_secs(1);
+
+std::thread_local! {
+    static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
+    /// How many guards of [`Handle::enter`] live on this thread.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// An asynchronous runtime: worker threads, a driver for I/O and timers, and a pool for blocking
+/// work, in one plain value.
+///
+/// Any number of runtimes live side by side in one process. Most programs never name this type and
+/// use [`#[runtime::main]`](crate::main); a program with its own main loop makes one and enters it
+/// with [`block_on`](Self::block_on) or hands out [`Handle`]s.
+///
+/// # Shutdown
+///
+/// Dropping the runtime cancels every task, runs every destructor once, on a thread of the runtime
+/// and inside its context, and waits until that is done; a task that is inside a long poll is waited
+/// for. Blocking jobs that are queued are cancelled, running ones are waited for, but not longer
+/// than one second; after that their threads are left to themselves. Whoever still holds a
+/// [`Handle`] gets cancelled `JoinHandle`s, I/O objects return errors.
+///
+/// Dropping it inside async code neither panics nor waits: it hands over to the worker threads, as
+/// [`shutdown_background`](Self::shutdown_background) does.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = runtime::Runtime::new()?;
+/// let answer = runtime.block_on(async {
+///     let task = runtime::spawn(async { 6 * 7 });
+///     task.await.unwrap()
+/// });
+/// assert_eq!(answer, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Runtime {
+    handle: Handle,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// How long a shutdown waits.
+enum Wait {
+    /// For tasks as long as it takes, for blocking jobs [`BLOCKING_GRACE`].
+    Grace,
+    /// For both together.
+    AtMost(Duration),
+    Not,
+}
+
+impl Runtime {
+    /// A multi-thread runtime with a worker for each core.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses a thread or the descriptors of the driver.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.block_on(async { println!("hello") });
+    /// ```
+    pub fn new() -> io::Result<Self> {
+        Builder::new_multi_thread().build()
+    }
+
+    /// Runs `future` on the calling thread until it is ready, and tasks meanwhile.
+    ///
+    /// On a current-thread runtime this is what runs the tasks: they stand still while nobody is
+    /// inside `block_on`. On a multi-thread runtime the calling thread helps with the tasks that the
+    /// future itself wakes.
+    ///
+    /// The future is a task's equal in all but two things: it need not be `Send`, and it stays on
+    /// its thread, so that nothing else can take over if another task on this thread runs for long.
+    ///
+    /// # Panics
+    ///
+    /// If called from async code, whose thread it would block; and with the future's own panic.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
+    /// ```
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
+    /// Starts a task on this runtime. See [`spawn`](crate::spawn).
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let task = runtime.spawn(async { "done" });
+    /// assert_eq!(runtime.block_on(task).unwrap(), "done");
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// Runs a closure that blocks on the pool for such work. See
+    /// [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let job = runtime.spawn_blocking(|| std::fs::read("/dev/null"));
+    /// assert!(runtime.block_on(job).unwrap().unwrap().is_empty());
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, job: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle.spawn_blocking(job)
+    }
+
+    /// A handle to this runtime, for other threads and other owners. It does not keep the runtime
+    /// running.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let handle = runtime.handle().clone();
+    /// std::thread::spawn(move || handle.spawn(async {})).join().unwrap();
+    /// ```
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Makes this the runtime of the calling thread. See [`Handle::enter`].
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let _inside = runtime.enter();
+    /// runtime::spawn(async {});
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Shuts down as dropping does, but waits for tasks and blocking jobs no longer than `timeout`.
+    ///
+    /// What has not ended by then is left to itself: it goes on in the background. Inside async code
+    /// it does not wait at all.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.spawn_blocking(|| std::thread::sleep(Duration::from_secs(600)));
+    /// runtime.shutdown_timeout(Duration::from_millis(10)); // returns
+    /// ```
+    pub fn shutdown_timeout(mut self, timeout: Duration) {
+        self.shut_down(Wait::AtMost(timeout));
+    }
+
+    /// Shuts down without waiting: tasks and blocking jobs end in the background.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.shutdown_background();
+    /// ```
+    pub fn shutdown_background(mut self) {
+        self.shut_down(Wait::Not);
+    }
+
+    fn shut_down(&mut self, wait: Wait) {
+        let inner = Arc::clone(&self.handle.inner);
+        if inner.scheduler.is_shut_down() {
+            return;
+        }
+        // Destructors of tasks may run here and expect to be inside the runtime.
+        let _inside = self.handle.enter();
+        let threads = std::mem::take(&mut self.threads);
+        inner.blocking.begin_shutdown();
+        inner.scheduler.begin_shutdown();
+        match wait {
+            Wait::Not => {}
+            _ if executor::in_async_context() => {}
+            Wait::AtMost(timeout) => {
+                let started = driver::clock::real_now();
+                if inner.scheduler.wait_stopped(Some(timeout)) {
+                    let left = timeout.saturating_sub(started.elapsed());
+                    inner.blocking.wait_ended(Some(left));
+                }
+            }
+            Wait::Grace => {
+                inner.scheduler.wait_stopped(None);
+                for thread in threads {
+                    // A hook of the user's may have panicked; that thread is done all the same.
+                    drop(thread.join());
+                }
+                inner.blocking.wait_ended(Some(BLOCKING_GRACE));
+            }
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shut_down(Wait::Grace);
+    }
+}
+
+/// A reference to a runtime, cheap to clone and usable from any thread.
+///
+/// It does not keep the runtime running: after that is gone, tasks are refused with a cancelled
+/// `JoinHandle` and I/O with an error.
+#[derive(Clone)]
+pub struct Handle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    scheduler: crate::sync::Arc<Scheduler>,
+    driver: Arc<driver::Handle>,
+    blocking: crate::sync::Arc<Pool>,
+}
+
+impl Handle {
+    /// The runtime that the calling code runs in.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime. [`try_current`](Self::try_current) does not.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.block_on(async {
+    ///     runtime::Handle::current().spawn(async {});
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn current() -> Self {
+        Self::try_current().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The runtime that the calling code runs in, if any.
+    ///
+    /// # Errors
+    ///
+    /// Outside a runtime, and in destructors of thread-locals.
+    ///
+    /// ```
+    /// assert!(runtime::Handle::try_current().is_err());
+    /// ```
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        Self::with_current(Self::clone)
+    }
+
+    fn with_current<R>(f: impl FnOnce(&Self) -> R) -> Result<R, TryCurrentError> {
+        CURRENT
+            .try_with(|current| current.borrow().as_ref().map(f))
+            .ok()
+            .flatten()
+            .ok_or(TryCurrentError(()))
+    }
+
+    /// Starts a task. See [`spawn`](crate::spawn). If the runtime is gone, the handle says cancelled.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.handle().spawn(async { println!("in the runtime") });
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.inner.scheduler.spawn(future, Location::caller())
+    }
+
+    /// Runs a closure that blocks. See [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.handle().spawn_blocking(|| std::fs::read("/dev/null"));
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, job: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.inner.blocking.spawn(job, Location::caller())
+    }
+
+    /// Runs `future` on the calling thread. See [`Runtime::block_on`].
+    ///
+    /// Several threads may do so at once. On a current-thread runtime one of them drives tasks, I/O
+    /// and timers for all; when it leaves, another takes over.
+    ///
+    /// If the runtime is gone, the future is polled all the same: `JoinHandle`s in it say cancelled,
+    /// I/O returns errors, and a timer panics.
+    ///
+    /// # Panics
+    ///
+    /// If called from async code; and with the future's own panic.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let handle = runtime.handle().clone();
+    /// let thread = std::thread::spawn(move || handle.block_on(async { 7 }));
+    /// assert_eq!(thread.join().unwrap(), 7);
+    /// ```
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _inside = self.enter();
+        self.inner.scheduler.block_on(future)
+    }
+
+    /// Makes this the runtime of the calling thread until the guard is dropped: [`spawn`] and
+    /// constructors of sockets and timers find it. In destructors of thread-locals it does nothing.
+    ///
+    /// Guards nest and are dropped in the reverse order.
+    ///
+    /// [`spawn`]: crate::spawn
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let guard = runtime.handle().enter();
+    /// assert!(runtime::Handle::try_current().is_ok());
+    /// drop(guard);
+    /// assert!(runtime::Handle::try_current().is_err());
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        let former = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        let entered = former.ok().map(|former| Entered {
+            former,
+            depth: DEPTH.with(|depth| {
+                depth.set(depth.get() + 1);
+                depth.get()
+            }),
+            // A worker keeps its own shard also inside another guard.
+            _driver: self.inner.driver.enter(self.inner.driver.shard()),
+            _blocking: self.inner.blocking.enter(),
+        });
+        EnterGuard { entered, _here: PhantomData }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("scheduler", &self.inner.scheduler).finish_non_exhaustive()
+    }
+}
+
+/// Leaves a runtime when dropped. See [`Handle::enter`].
+///
+/// # Panics
+///
+/// Dropping it before a guard that was made later on the same thread panics: the thread would be
+/// left in the wrong runtime.
+///
+/// It stays on its thread:
+///
+/// ```compile_fail
+/// let runtime = runtime::Runtime::new().unwrap();
+/// let guard = runtime.enter();
+/// std::thread::scope(|scope| { scope.spawn(move || drop(guard)); });
+/// ```
+#[must_use = "the runtime is left when the guard is dropped"]
+pub struct EnterGuard<'a> {
+    /// Nothing in destructors of thread-locals.
+    entered: Option<Entered>,
+    _here: PhantomData<(&'a Handle, *const ())>,
+}
+
+struct Entered {
+    former: Option<Handle>,
+    depth: usize,
+    _driver: driver::EnterGuard,
+    _blocking: blocking::EnterGuard,
+}
+
+impl Drop for EnterGuard<'_> {
+    #[track_caller]
+    fn drop(&mut self) {
+        let Some(entered) = self.entered.take() else { return };
+        let depth = DEPTH.try_with(|depth| depth.replace(depth.get() - 1)).unwrap_or(entered.depth);
+        let left = CURRENT.try_with(|current| current.replace(entered.former));
+        drop(left);
+        if depth != entered.depth && !thread::panicking() {
+            panic!(
+                "a guard of `Handle::enter` was dropped before one that was made after it; \
+                 drop them in the reverse order"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnterGuard").finish_non_exhaustive()
+    }
+}
+
+/// There is no runtime here: [`Handle::try_current`] was called outside of one.
+#[derive(Debug)]
+pub struct TryCurrentError(());
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "there is no runtime here: call this inside `block_on` or a task, or hold the guard of \
+             `Handle::enter`",
+        )
+    }
+}
+
+impl Error for TryCurrentError {}
+
+/// Starts a task on the current runtime.
+///
+/// It runs at once and by itself, whether or not the handle is awaited; dropping the handle detaches
+/// it. A panic inside ends up in the handle. The new task runs next on the worker that spawned it,
+/// unless another one has time for it earlier.
+///
+/// # Panics
+///
+/// Outside a runtime. Use [`Handle::spawn`] there.
+///
+/// ```
+/// #[runtime::main]
+/// async fn main() {
+///     let task = runtime::spawn(async { 40 + 2 });
+///     assert_eq!(task.await.unwrap(), 42);
+/// }
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let spawned_at = Location::caller();
+    // Not inside `with_current`: a refused future's destructor may enter another runtime.
+    let scheduler = Handle::with_current(|handle| handle.inner.scheduler.clone());
+    scheduler.unwrap_or_else(|error| panic!("{error}")).spawn(future, spawned_at)
+}
+
+/// Runs a closure that blocks, on a pool of threads for such work.
+///
+/// The pool starts threads as they are needed, up to
+/// [`max_blocking_threads`](Builder::max_blocking_threads), and lets idle ones go after
+/// [`thread_keep_alive`](Builder::thread_keep_alive). What finds no thread waits its turn, in order.
+/// A job that runs cannot be cancelled; one that waits can. If the operating system refuses the
+/// pool's first thread, the handle says cancelled.
+///
+/// The closure runs inside the runtime's context and may itself use
+/// [`Handle::block_on`].
+///
+/// # Panics
+///
+/// Outside a runtime. Use [`Handle::spawn_blocking`] there.
+///
+/// ```
+/// #[runtime::main]
+/// async fn main() {
+///     let job = runtime::spawn_blocking(|| (1..=20_u64).product::<u64>());
+///     assert_eq!(job.await.unwrap(), 2_432_902_008_176_640_000);
+/// }
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, R>(job: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    Handle::current().inner.blocking.spawn(job, Location::caller())
+}
