@@ -258,7 +258,9 @@ impl Builder {
     /// use std::time::Duration;
     ///
     /// let runtime = runtime::Builder::new_current_thread().start_paused(true).build().unwrap();
-    /// runtime.block_on(runtime::time::sleep(Duration::from_secs(3600))); // returns at once
+    /// runtime.block_on(async {
+    ///     runtime::time::sleep(Duration::from_secs(3600)).await; // returns at once
+    /// });
     /// ```
     #[track_caller]
     pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
