@@ -28,7 +28,6 @@ mod runtime;
 /// Readiness-based I/O: the traits, their buffers and adapters, and the in-memory pipes.
 pub mod io {
     pub use crate::io_core::*;
-    pub use crate::pipe::{DuplexStream, SimplexStream, duplex, simplex};
 }
 
 pub use crate::runtime::{

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use reactor::Reactor;
-pub(crate) use registration::{Ready, Registration};
+pub(crate) use registration::Registration;
 use timers::Timers;
 
 /// Events taken from the operating system in one turn; what does not fit is there in the next.
@@ -152,6 +152,12 @@ impl Handle {
 
     fn reactor(&self) -> &Reactor {
         &self.reactor
+    }
+
+    /// How many I/O objects are registered.
+    #[cfg(test)]
+    pub(crate) fn registrations(&self) -> usize {
+        self.reactor.len()
     }
 }
 

@@ -55,25 +55,7 @@ impl Registration {
         interest: mio::Interest,
         handle: Arc<Handle>,
     ) -> io::Result<Self> {
-        Self::assuming(READ | WRITE, io, interest, handle)
-    }
-
-    /// Registers `io` as not ready for anything, which is what a connecting socket is.
-    pub(crate) fn new_unready(
-        io: &mut impl mio::event::Source,
-        interest: mio::Interest,
-        handle: Arc<Handle>,
-    ) -> io::Result<Self> {
-        Self::assuming(0, io, interest, handle)
-    }
-
-    fn assuming(
-        assumed: u64,
-        io: &mut impl mio::event::Source,
-        interest: mio::Interest,
-        handle: Arc<Handle>,
-    ) -> io::Result<Self> {
-        let source = handle.reactor().register(io, interest, assumed)?;
+        let source = handle.reactor().register(io, interest, READ | WRITE)?;
         Ok(Self { source, handle })
     }
 

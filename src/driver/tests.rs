@@ -46,7 +46,7 @@ fn is_pending(source: &Source, waker: &Waker, wants: Wants, owner: Owner) -> boo
 fn a_source_and_its_count_fit_in_ninety_bytes() {
     assert!(size_of::<Source>() <= 72, "{}", size_of::<Source>());
     assert_eq!(size_of::<super::Registration>(), 16);
-    assert!(size_of::<super::Ready<'static>>() <= 24);
+    assert!(size_of::<super::registration::Ready<'static>>() <= 24);
 }
 
 #[test]

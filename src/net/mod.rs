@@ -1,1 +1,32 @@
-//! (see ARCHITECTURE.md)
+//! Sockets: TCP and Unix streams and their listeners.
+//!
+//! All types follow `std::net` and the I/O traits of [`runtime::io`](crate::io). A stream is a reader
+//! and a writer by itself, by `&` reference (any number of tasks may wait), and by its halves, which
+//! share it without a lock. Each remembers the runtime that it was made in: it can be moved to other
+//! threads and awaited under any executor, as long as that runtime lives; after its shutdown
+//! operations return an error. Constructors return an error outside a runtime.
+//!
+//! All descriptors are non-blocking and closed on `exec`.
+//!
+//! Inside: `evented.rs` is a socket in its driver, `socket.rs` has the operations, `stream.rs` and
+//! `halves.rs` the public face of them, once for all transports, `accept.rs` the listeners.
+
+mod accept;
+mod addr;
+mod backoff;
+mod evented;
+mod halves;
+mod socket;
+mod stream;
+pub mod tcp;
+#[cfg(unix)]
+pub mod unix;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use accept::Listener;
+pub use addr::{ToSocketAddrs, lookup_host};
+pub use tcp::{TcpListener, TcpStream};
+#[cfg(unix)]
+pub use unix::{UnixListener, UnixStream};

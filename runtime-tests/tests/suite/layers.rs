@@ -62,14 +62,8 @@ const UNSAFE_BLOCKS: usize = 40;
 const LINES: usize = 700;
 
 /// The directories that are read. What is under `tests/ui` is written to be wrong.
-const READ: &[&str] = &[
-    "src",
-    "runtime-macros/src",
-    "runtime-tests/src",
-    "runtime-tests/tests/suite",
-    "benches/src",
-    "examples",
-];
+const READ: &[&str] =
+    &["src", "runtime-macros/src", "runtime-tests/src", "runtime-tests/tests/suite", "benches/src"];
 
 #[test]
 fn arrows_go_down_only() {

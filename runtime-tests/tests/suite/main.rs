@@ -1,4 +1,3 @@
 //! One binary for every integration test: it links once and shows one summary.
 
-mod attributes;
 mod layers;
