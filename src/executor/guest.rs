@@ -18,8 +18,8 @@ use std::rc::Rc;
 use std::sync::Arc as StdArc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::Scheduler;
 use super::park::Parker;
+use super::scheduler::Scheduler;
 use super::worker::{Core, Entered, Worker};
 use crate::coop::Budget;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
@@ -32,7 +32,8 @@ std::thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-pub(super) fn in_async_context() -> bool {
+/// Whether the calling thread is inside `block_on` or is a worker.
+pub(crate) fn in_async_context() -> bool {
     INSIDE.try_with(Cell::get).unwrap_or(false)
 }
 

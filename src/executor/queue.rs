@@ -223,16 +223,13 @@ impl<T: Word> Owner<T> {
         let own_tail = self.queue.tail.load(Ordering::Relaxed);
         // Ordering: this ring is empty, but another thief may still be copying what it claimed.
         let own_free = CAPACITY as u64 - (own_tail - self.queue.head.load(Ordering::Acquire));
+        // Ordering: Acquire pairs with `push_back`'s Release: the tasks up to `tail` are visible, and
+        // so is the `head` that the owner saw before it: the one read next is not older, hence the
+        // difference never exceeds the ring.
+        let mut tail = victim.tail.load(Ordering::Acquire);
+        let mut head = victim.head.load(Ordering::Acquire);
         loop {
-            // Ordering: Acquire pairs with other claims, so that `tail`, read later, is not older.
-            let head = victim.head.load(Ordering::Acquire);
-            // Ordering: Acquire pairs with `push_back`'s Release: the tasks' contents are visible.
-            let tail = victim.tail.load(Ordering::Acquire);
-            let len = tail - head;
-            if len > CAPACITY as u64 {
-                continue; // `head` was read before the owner went round: stale
-            }
-            let count = len.div_ceil(2).min(own_free + 1);
+            let count = tail.saturating_sub(head).div_ceil(2).min(own_free + 1);
             if count == 0 {
                 return None;
             }
@@ -243,15 +240,22 @@ impl<T: Word> Owner<T> {
                 self.queue.slot(own_tail + i - 1).store(raw, Ordering::Relaxed);
             }
             // Ordering: Release pairs with the owner's Acquire in `push_back`: the copies above
-            // happen before it overwrites the slots. Acquire keeps the claim after them for good.
-            if victim
-                .head
-                .compare_exchange(head, head + count, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-            {
-                // Ordering: Release publishes the stolen tasks to the next thief.
-                self.queue.tail.store(own_tail + count - 1, Ordering::Release);
-                return Some(adopt(first));
+            // happen before it overwrites the slots. Acquire as for the first load of `head`.
+            match victim.head.compare_exchange(
+                head,
+                head + count,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => {
+                    // Ordering: Release publishes the stolen tasks to the next thief.
+                    self.queue.tail.store(own_tail + count - 1, Ordering::Release);
+                    return Some(adopt(first));
+                }
+                Err(now) => {
+                    head = now;
+                    tail = victim.tail.load(Ordering::Acquire); // as above
+                }
             }
         }
     }
@@ -274,11 +278,10 @@ impl<T: Word> Queue<T> {
 
     /// How many tasks wait here, the next slot left aside; exact only for a quiet queue.
     pub(crate) fn len(&self) -> usize {
-        // Ordering: Acquire keeps the loads in this order, so that the difference is not negative;
-        // whoever needs certainty has fenced before (see `idle`).
-        let head = self.head.load(Ordering::Acquire);
+        // Ordering: Acquire as in `steal_ring`; whoever needs certainty has fenced (see `idle`).
         let tail = self.tail.load(Ordering::Acquire);
-        (tail - head) as usize + self.overflowing.load(Ordering::Acquire)
+        let head = self.head.load(Ordering::Acquire);
+        tail.saturating_sub(head) as usize + self.overflowing.load(Ordering::Acquire)
     }
 
     fn slot(&self, index: u64) -> &AtomicPtr<()> {

@@ -22,9 +22,9 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::Scheduler;
 use super::park::Parker;
 use super::queue::Owner;
+use super::scheduler::Scheduler;
 use crate::coop::Budget;
 use crate::driver;
 use crate::sync::Arc;

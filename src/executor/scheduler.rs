@@ -1,0 +1,347 @@
+//! What the workers of a runtime share, and how work gets to them and ends.
+//!
+//! See the [module](super) for the whole picture, `worker` for the loop, `idle` for the wake-ups.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::guest::{self, Guest};
+use super::idle::Idle;
+use super::park::{Parker, Unpark};
+use super::queue::{self, Queue};
+use super::worker::{Core, Worker, contain};
+use crate::driver::{self, Driver};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::task::{self, JoinHandle, OwnedTasks, Runnable, Schedule};
+
+pub(crate) type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
+
+/// What the builder decides.
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// Pool workers; 0 makes a current-thread runtime.
+    pub(crate) workers: usize,
+    pub(crate) event_interval: u32,
+    pub(crate) global_queue_interval: u32,
+    pub(crate) on_park: Option<Hook>,
+    pub(crate) on_unpark: Option<Hook>,
+    /// Whether a paused clock may jump to the next timer: not while blocking work is under way.
+    pub(crate) may_advance: std::sync::Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// The part of a worker that others see.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) queue: Arc<Queue<Runnable>>,
+    /// How many turns of its loop the worker has made.
+    pub(super) tick: AtomicU32,
+}
+
+/// What all workers share.
+pub(crate) struct Scheduler {
+    pub(super) config: Config,
+    pub(super) workers: usize,
+    /// The pool's workers, then the guest.
+    pub(super) remotes: Box<[Remote]>,
+    parkers: Box<[Arc<Parker>]>,
+    pub(super) injector: crate::sync::Queue<Runnable>,
+    pub(super) owned: OwnedTasks,
+    pub(super) idle: Idle,
+    pub(super) guest: Guest,
+    /// Held while a worker blocks in the driver or polls it; nobody else is called under it.
+    pub(super) driver: crate::sync::Mutex<Driver>,
+    pub(super) driver_handle: std::sync::Arc<driver::Handle>,
+    shut_down: AtomicBool,
+    /// Pool workers that have not stopped, or 1 for a current-thread runtime not yet torn down.
+    alive: Mutex<usize>,
+    stopped: Condvar,
+}
+
+/// One pool worker, to be [run](PoolWorker::run) on its thread.
+pub(crate) struct PoolWorker {
+    scheduler: Arc<Scheduler>,
+    core: Core,
+}
+
+/// Timer shards that a scheduler with so many workers uses: one each, the guest's, and the one of
+/// threads that are no workers.
+pub(crate) fn timer_shards(workers: usize) -> usize {
+    workers + 2
+}
+
+/// Makes a scheduler and the workers of its pool.
+pub(crate) fn new(
+    config: Config,
+    driver: Driver,
+    driver_handle: std::sync::Arc<driver::Handle>,
+) -> (Arc<Scheduler>, Vec<PoolWorker>) {
+    let workers = config.workers;
+    let mut cores: Vec<Core> =
+        (0..=workers).map(|index| Core { index, queue: queue::queue() }).collect();
+    let remotes = cores
+        .iter()
+        .map(|core| Remote { queue: Arc::clone(core.queue.shared()), tick: AtomicU32::new(0) })
+        .collect();
+    let guest = Guest::new(cores.pop().expect("one core more than workers"));
+    let scheduler = Arc::new(Scheduler {
+        workers,
+        remotes,
+        parkers: (0..workers).map(|_| Arc::new(Parker::new())).collect(),
+        injector: crate::sync::Queue::new(),
+        owned: OwnedTasks::new(workers + 1),
+        idle: Idle::new(workers),
+        guest,
+        driver: crate::sync::Mutex::new(driver),
+        driver_handle,
+        shut_down: AtomicBool::new(false),
+        alive: Mutex::new(workers.max(1)),
+        stopped: Condvar::new(),
+        config,
+    });
+    let pool = cores
+        .into_iter()
+        .map(|core| PoolWorker { scheduler: Arc::clone(&scheduler), core })
+        .collect();
+    (scheduler, pool)
+}
+
+impl PoolWorker {
+    /// Works until the runtime shuts down.
+    pub(crate) fn run(self) {
+        let parker = Arc::clone(&self.scheduler.parkers[self.core.index]);
+        let _inside = guest::enter_async("a worker");
+        Worker::new(self.scheduler, self.core, parker).run();
+    }
+
+    /// Takes the place of a thread that could not be started.
+    pub(crate) fn stop(self) {
+        self.scheduler.one_stopped();
+    }
+}
+
+impl fmt::Debug for PoolWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolWorker").field("index", &self.core.index).finish_non_exhaustive()
+    }
+}
+
+impl Schedule for Scheduler {
+    fn schedule(this: &Arc<Self>, task: Runnable) {
+        Worker::with_current(this, |worker| match worker {
+            Some(worker) => worker.push(task),
+            None => Arc::clone(this).inject(task),
+        });
+    }
+}
+
+impl Scheduler {
+    /// Starts a task. After shutdown its handle says cancelled.
+    pub(crate) fn spawn<F>(
+        self: &Arc<Self>,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = task::new_task(future, self, spawned_at);
+        self.start(task);
+        handle
+    }
+
+    fn start(self: &Arc<Self>, task: Runnable) {
+        if self.is_shut_down() {
+            return task.cancel(&self.owned);
+        }
+        let injected = Worker::with_current(self, |worker| match worker {
+            Some(worker) => {
+                worker.push(task); // a worker that stops cancels what it has
+                false
+            }
+            None => {
+                Arc::clone(self).inject(task);
+                true
+            }
+        });
+        if injected {
+            // Ordering: the fence pairs with `tear_down`'s: either that drains the push above, or
+            // the flag is seen here.
+            fence(Ordering::SeqCst);
+            if self.is_shut_down() {
+                self.cancel_injected();
+            }
+        }
+    }
+
+    /// Queues a task from outside. The caller's Arc keeps the scheduler alive past the push.
+    pub(super) fn inject(self: Arc<Self>, task: Runnable) {
+        self.injector.push(task);
+        if self.workers == 0 {
+            self.unpark_guest();
+        } else {
+            self.notify();
+        }
+    }
+
+    /// Wakes a parked worker for work that was just queued, unless one is searching.
+    pub(super) fn notify(&self) {
+        if let Some(worker) = self.idle.notify_one() {
+            self.unpark(worker);
+        }
+    }
+
+    pub(super) fn unpark(&self, worker: usize) {
+        self.finish_unpark(self.parkers[worker].unpark());
+    }
+
+    pub(super) fn finish_unpark(&self, unpark: Unpark) {
+        if unpark == Unpark::Driver {
+            self.driver_handle.unpark();
+        }
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.queue.is_empty())
+    }
+
+    pub(super) fn anyone_runs(&self) -> bool {
+        self.guest.runs() || self.idle.anyone_runs()
+    }
+
+    /// Whether a worker, the guest included, is neither parked nor absent.
+    pub(super) fn runs(&self, worker: usize) -> bool {
+        if worker == self.workers { self.guest.runs() } else { !self.idle.is_parked(worker) }
+    }
+
+    pub(super) fn ticks(&self) -> impl Iterator<Item = u32> {
+        // Ordering: Relaxed: only whether they move counts.
+        self.remotes.iter().map(|remote| remote.tick.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn foreign_shard(&self) -> usize {
+        timer_shards(self.workers) - 1
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        // Ordering: Acquire pairs with `begin_shutdown`; the cases that must not miss it fence.
+        self.shut_down.load(Ordering::Acquire)
+    }
+
+    /// Tells every worker to stop; does not wait.
+    pub(crate) fn begin_shutdown(self: &Arc<Self>) {
+        // Ordering: Release pairs with `is_shut_down`. The fence pairs with those of `idle::park`:
+        // a worker that parks sees the flag, or is unparked below.
+        self.shut_down.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        for parker in &self.parkers {
+            self.finish_unpark(parker.unpark());
+        }
+        self.unpark_guest();
+        if self.workers == 0 {
+            self.tear_down_current_thread();
+        }
+    }
+
+    /// Waits until the workers have stopped and every task is dropped. `false` if it took longer.
+    pub(crate) fn wait_stopped(&self, deadline: Option<Duration>) -> bool {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        match deadline {
+            None => {
+                drop(
+                    self.stopped
+                        .wait_while(alive, |alive| *alive > 0)
+                        .unwrap_or_else(PoisonError::into_inner),
+                );
+                true
+            }
+            Some(deadline) => {
+                let (alive, _) = self
+                    .stopped
+                    .wait_timeout_while(alive, deadline, |alive| *alive > 0)
+                    .unwrap_or_else(PoisonError::into_inner);
+                *alive == 0
+            }
+        }
+    }
+
+    /// A pool worker's last act on its thread.
+    pub(super) fn worker_stopped(&self, worker: &Worker) {
+        self.cancel_queue(worker);
+        let last = {
+            let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = *alive == 1;
+            if !last {
+                *alive -= 1;
+            }
+            last
+        };
+        if last {
+            self.tear_down(worker);
+            self.one_stopped();
+        }
+    }
+
+    pub(super) fn one_stopped(&self) {
+        *self.alive.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.stopped.notify_all();
+    }
+
+    /// Cancels every task there is, then closes the driver. Runs once, on the last worker.
+    pub(super) fn tear_down(&self, worker: &Worker) {
+        // Ordering: pairs with the fence in `start`.
+        fence(Ordering::SeqCst);
+        self.owned.close();
+        loop {
+            self.cancel_queue(worker);
+            self.cancel_injected();
+            for remote in &self.remotes {
+                while let Some(task) = remote
+                    .queue
+                    .steal_next()
+                    .or_else(|| worker.core.queue.steal_from(&remote.queue))
+                {
+                    task.cancel(&self.owned);
+                    self.cancel_queue(worker);
+                }
+            }
+            self.owned.cancel_all_idle();
+            if self.owned.is_empty() {
+                break;
+            }
+            // What is left is being polled by the guest or woken by another thread right now.
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        let mut woken = Vec::new();
+        self.driver_handle.shutdown(&mut woken);
+        for waker in woken {
+            contain(|| waker.wake());
+        }
+    }
+
+    /// Cancels what is in a worker's own queue.
+    pub(super) fn cancel_queue(&self, worker: &Worker) {
+        let queue = &worker.core.queue;
+        while let Some(task) = queue.pop_next().or_else(|| queue.pop_front()) {
+            task.cancel(&self.owned);
+        }
+    }
+
+    pub(super) fn cancel_injected(&self) {
+        while let Some(task) = self.injector.pop() {
+            task.cancel(&self.owned);
+        }
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("workers", &self.workers)
+            .field("shut_down", &self.is_shut_down())
+            .finish_non_exhaustive()
+    }
+}
