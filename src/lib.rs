@@ -33,6 +33,7 @@ mod runtime;
 /// Readiness-based I/O: the traits, their buffers and adapters, and the in-memory pipes.
 pub mod io {
     pub use crate::io_core::*;
+    pub use crate::pipe::{DuplexStream, SimplexStream, duplex, simplex};
 }
 
 #[cfg(not(loom))]

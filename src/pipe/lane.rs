@@ -291,9 +291,9 @@ impl Writer {
         distance(tail, position(self.lane.head.seen()))
     }
 
-    /// Whether both are ends of one lane.
-    pub(super) fn is_paired_with(&self, reader: &Reader) -> bool {
-        Arc::ptr_eq(&self.lane, &reader.lane)
+    /// What tells this lane from every other that is alive.
+    pub(super) fn id(&self) -> usize {
+        ptr::from_ref(&*self.lane).addr()
     }
 }
 
@@ -327,11 +327,11 @@ pub(super) enum Fill {
 }
 
 impl Reader {
-    /// Looks for bytes.
+    /// Looks for bytes: sees all there are unless those that were seen are as many as `wanted`.
     #[inline]
-    pub(super) fn fill(&mut self) -> Fill {
+    pub(super) fn fill(&mut self, wanted: usize) -> Fill {
         let at = self.at();
-        if position(self.seen) == at {
+        if distance(position(self.seen), at) < wanted {
             self.seen = self.lane.tail.seen();
             if position(self.seen) == at {
                 return self.nothing();
@@ -352,7 +352,7 @@ impl Reader {
     /// Waits until a read would not.
     #[inline]
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.fill() {
+        match self.fill(1) {
             Fill::Empty => self.poll_wait(cx),
             _ => Poll::Ready(()),
         }
@@ -368,7 +368,7 @@ impl Reader {
                 self.give_back();
                 return Poll::Pending;
             }
-            if self.fill() != Fill::Empty {
+            if self.fill(1) != Fill::Empty {
                 return Poll::Ready(());
             }
             if !patience.spin(cx) {
@@ -516,6 +516,17 @@ impl Reader {
     /// The bytes that can be read now.
     pub(super) fn buffered(&self) -> usize {
         distance(position(self.lane.tail.seen()), self.at())
+    }
+
+    /// What tells this lane from every other that is alive.
+    pub(super) fn id(&self) -> usize {
+        ptr::from_ref(&*self.lane).addr()
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn holds_memory(&self) -> bool {
+        let slots = [&self.lane.first, &self.lane.spare];
+        self.current.get().is_some() || slots.iter().any(|slot| !slot.load(Relaxed).is_null())
     }
 
     /// The position of the next byte.

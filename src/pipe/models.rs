@@ -42,7 +42,7 @@ async fn read_to_end(reader: &mut Reader, most: usize) -> Vec<u8> {
     let mut got = Vec::new();
     loop {
         poll_fn(|cx| reader.poll_fill(cx)).await;
-        match reader.fill() {
+        match reader.fill(1) {
             Fill::Data => {
                 let mut left = most;
                 reader.read(|piece| {
@@ -67,7 +67,7 @@ fn a_publication_is_never_lost_by_a_reader_that_registers() {
             writer // not dropped here: only the publication may wake
         });
         block_on(poll_fn(|cx| reader.poll_fill(cx)));
-        assert_eq!(reader.fill(), Fill::Data);
+        assert_eq!(reader.fill(1), Fill::Data);
         reader.expose();
         assert_eq!(reader.buffer(), b"a");
         drop(thread.join().unwrap());
@@ -80,7 +80,7 @@ fn a_consumption_is_never_lost_by_a_writer_that_registers() {
         let (mut writer, mut reader) = lane(1);
         assert_eq!(write(&mut writer, b"ab"), 1);
         let thread = thread::spawn(move || {
-            assert_eq!(reader.fill(), Fill::Data);
+            assert_eq!(reader.fill(1), Fill::Data);
             reader.expose();
             reader.consume(1);
             reader
@@ -97,7 +97,7 @@ fn closing_is_never_lost_by_a_reader_that_registers() {
         let (writer, mut reader) = lane(8);
         let thread = thread::spawn(move || drop(writer));
         block_on(poll_fn(|cx| reader.poll_fill(cx)));
-        assert_eq!(reader.fill(), Fill::End);
+        assert_eq!(reader.fill(1), Fill::End);
         thread.join().unwrap();
     });
 }
@@ -151,7 +151,7 @@ fn a_newer_waker_replaces_the_older_and_is_the_one_that_is_woken() {
         let mut noop = Context::from_waker(std::task::Waker::noop());
         let _ = reader.poll_fill(&mut noop);
         block_on(poll_fn(|cx| reader.poll_fill(cx)));
-        assert_eq!(reader.fill(), Fill::Data);
+        assert_eq!(reader.fill(1), Fill::Data);
         drop(thread.join().unwrap());
     });
 }
@@ -168,7 +168,7 @@ fn a_wait_that_is_given_up_leaves_the_next_one_intact() {
         let _ = reader.poll_fill(&mut noop);
         reader.stop_waiting();
         block_on(poll_fn(|cx| reader.poll_fill(cx)));
-        assert_eq!(reader.fill(), Fill::Data);
+        assert_eq!(reader.fill(1), Fill::Data);
         drop(thread.join().unwrap());
     });
 }
@@ -178,7 +178,7 @@ fn a_reader_that_leaves_during_a_write_frees_everything_once() {
     loom::model(|| {
         let (mut writer, mut reader) = lane(8);
         assert_eq!(write(&mut writer, b"abc"), 3);
-        assert_eq!(reader.fill(), Fill::Data);
+        assert_eq!(reader.fill(1), Fill::Data);
         reader.expose();
         let thread = thread::spawn(move || {
             write(&mut writer, b"de");
@@ -227,7 +227,7 @@ fn a_reader_may_move_to_another_thread_between_two_polls() {
         let thread = thread::spawn(move || {
             let mut waiting = pin!(poll_fn(|cx: &mut Context<'_>| reader.poll_fill(cx)));
             block_on(poll_fn(|cx| waiting.as_mut().poll(cx)));
-            assert_eq!(reader.fill(), Fill::Data);
+            assert_eq!(reader.fill(1), Fill::Data);
         });
         assert_eq!(write(&mut writer, b"a"), 1);
         thread.join().unwrap();
@@ -252,7 +252,7 @@ fn a_wait_for_space_that_is_given_up_leaves_the_next_one_intact() {
         let (mut writer, mut reader) = lane(1);
         assert_eq!(write(&mut writer, b"a"), 1);
         let thread = thread::spawn(move || {
-            assert_eq!(reader.fill(), Fill::Data);
+            assert_eq!(reader.fill(1), Fill::Data);
             reader.expose();
             reader.consume(1);
             reader

@@ -14,7 +14,6 @@
 //! * **Waker cells.** The waiter owns a [`WakerCell`] while the word beside it has no `WAIT` bit;
 //!   with the bit it is the publisher's, from the start of its section to the end.
 
-use std::cell::UnsafeCell as Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::slice;
@@ -41,7 +40,7 @@ pub(super) const MAX_BLOCK: usize = 16;
 pub(super) const MAX_BLOCK: usize = 4;
 
 /// Memory that only raw copies look into; nothing is ever filled with zeros.
-type Block = Box<[MaybeUninit<Cell<u8>>]>;
+type Block = Box<[MaybeUninit<std::cell::UnsafeCell<u8>>]>;
 
 /// A piece of a lane's memory.
 pub(super) struct Segment {

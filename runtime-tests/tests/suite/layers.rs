@@ -62,8 +62,14 @@ const UNSAFE_BLOCKS: usize = 40;
 const LINES: usize = 700;
 
 /// The directories that are read. What is under `tests/ui` is written to be wrong.
-const READ: &[&str] =
-    &["src", "runtime-macros/src", "runtime-tests/src", "runtime-tests/tests/suite", "benches/src"];
+const READ: &[&str] = &[
+    "src",
+    "runtime-macros/src",
+    "runtime-tests/src",
+    "runtime-tests/tests/suite",
+    "benches/src",
+    "examples",
+];
 
 #[test]
 fn arrows_go_down_only() {

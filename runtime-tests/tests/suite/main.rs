@@ -1,3 +1,4 @@
 //! One binary for every integration test: it links once and shows one summary.
 
+mod attributes;
 mod layers;

@@ -1,0 +1,322 @@
+//! What every pipe type does, on the two ends of a lane: readiness, non-blocking operations and
+//! their cost in the cooperative budget. The macros give it to the public types.
+
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::task::{Context, Poll, ready};
+
+use super::lane::{Fill, Reader, Space, Writer, one};
+use crate::coop;
+use crate::io_core::{
+    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness,
+};
+
+/// `Ready::poll_ready` of a type that has one end, or both.
+#[inline]
+pub(super) fn poll_ready(
+    reader: Option<&mut Reader>,
+    writer: Option<&mut Writer>,
+    cx: &mut Context<'_>,
+    interest: Interest,
+) -> Poll<Result<Readiness>> {
+    ready!(coop::gate(cx));
+    match (reader.filter(|_| interest.is_readable()), writer.filter(|_| interest.is_writable())) {
+        (Some(reader), None) if !interest.is_writable() => {
+            reader.poll_fill(cx).map(|()| Ok(readable(reader)))
+        }
+        (None, Some(writer)) if !interest.is_readable() => {
+            writer.poll_space(cx).map(|()| Ok(writable(writer)))
+        }
+        (Some(reader), Some(writer)) => poll_either(reader, writer, cx),
+        _ => Poll::Ready(Err(Error::new(
+            ErrorKind::InvalidInput,
+            "this end of the pipe has no such direction",
+        ))),
+    }
+}
+
+/// Ready when one direction is; if the other would wait, it does.
+fn poll_either(
+    reader: &mut Reader,
+    writer: &mut Writer,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Readiness>> {
+    let mut readiness = Readiness::EMPTY;
+    if reader.poll_fill(cx).is_ready() {
+        readiness |= readable(reader);
+    }
+    if writer.poll_space(cx).is_ready() {
+        readiness |= writable(writer);
+    }
+    if readiness.is_empty() { Poll::Pending } else { Poll::Ready(Ok(readiness)) }
+}
+
+#[inline]
+fn readable(reader: &Reader) -> Readiness {
+    if reader.is_ending() { Readiness::READ | Readiness::HUP } else { Readiness::READ }
+}
+
+#[inline]
+fn writable(writer: &Writer) -> Readiness {
+    if writer.is_broken() { Readiness::WRITE | Readiness::HUP } else { Readiness::WRITE }
+}
+
+// ---------------------------------------------------------------- reading
+
+#[inline]
+pub(super) fn read(reader: &mut Reader, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
+    let room = buf.capacity();
+    Ok(read_with(reader, room, |piece| buf.append_some(piece)).map(drop))
+}
+
+pub(super) fn read_vectored(
+    reader: &mut Reader,
+    mut bufs: BorrowedSliceCursor<'_>,
+) -> Result<NonBlocking<usize>> {
+    let room = bufs.capacity();
+    Ok(read_with(reader, room, |piece| bufs.append_some(piece)))
+}
+
+#[inline]
+fn read_with(
+    reader: &mut Reader,
+    room: usize,
+    sink: impl FnMut(&[u8]) -> usize,
+) -> NonBlocking<usize> {
+    let mut bytes = 0;
+    if room > 0 {
+        match reader.fill(room) {
+            Fill::Data => bytes = reader.read(sink),
+            Fill::Empty => return NonBlocking::WouldBlock,
+            Fill::End => {}
+        }
+    }
+    coop::charge(bytes);
+    NonBlocking::Ready(bytes)
+}
+
+/// The inherent `try_read`.
+pub(super) fn try_read(reader: &mut Reader, buf: &mut [u8]) -> Result<usize> {
+    let mut buf = BorrowedBuf::from(buf);
+    read(reader, buf.unfilled())?.map(|()| buf.len()).into_result()
+}
+
+pub(super) fn fill(reader: &mut Reader) -> Result<NonBlocking<()>> {
+    match reader.fill(usize::MAX) {
+        Fill::Data => reader.expose(),
+        Fill::Empty => return Ok(NonBlocking::WouldBlock),
+        Fill::End => {}
+    }
+    coop::charge(0); // the bytes are charged when they are consumed
+    Ok(NonBlocking::Ready(()))
+}
+
+#[inline]
+#[track_caller]
+pub(super) fn consume(reader: &mut Reader, n: usize) {
+    reader.consume(n);
+    if let Some(more) = n.checked_sub(1 << 14) {
+        coop::charge(more); // with the unit of `fill`: as much as a read
+    }
+}
+
+/// The inherent `peek`.
+pub(super) fn peek(reader: &mut Reader) -> &[u8] {
+    if reader.fill(usize::MAX) == Fill::Data {
+        reader.expose();
+    }
+    reader.buffer()
+}
+
+// ---------------------------------------------------------------- writing
+
+#[inline]
+pub(super) fn write(writer: &mut Writer, buf: &[u8]) -> Result<NonBlocking<usize>> {
+    write_parts(writer, buf.len(), one(buf))
+}
+
+pub(super) fn write_vectored(
+    writer: &mut Writer,
+    bufs: &[IoSlice<'_>],
+) -> Result<NonBlocking<usize>> {
+    let total = bufs.iter().fold(0_usize, |sum, buf| sum.saturating_add(buf.len()));
+    write_parts(writer, total, bufs.iter().map(|buf| &**buf))
+}
+
+#[inline]
+fn write_parts<'a>(
+    writer: &mut Writer,
+    total: usize,
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> Result<NonBlocking<usize>> {
+    let accepted = match writer.space(total) {
+        Space::Free(space) => space.min(total),
+        Space::Full if total > 0 => return Ok(NonBlocking::WouldBlock),
+        Space::Full => 0,
+        Space::Broken => {
+            coop::charge(0);
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+    };
+    writer.write(accepted, parts);
+    coop::charge(accepted);
+    Ok(NonBlocking::Ready(accepted))
+}
+
+pub(super) fn shutdown(writer: &mut Writer) -> Result<NonBlocking<()>> {
+    writer.close();
+    coop::charge(0);
+    Ok(NonBlocking::Ready(()))
+}
+
+/// Implements [`Ready`](crate::io_core::Ready) for a type with the field `reader`, `writer` or both.
+macro_rules! pipe_ready {
+    ([$($generics:tt)*] $ty:ty, $reader:ident, $writer:ident) => {
+        impl<$($generics)*> $crate::io_core::Ready for $ty {
+            #[inline]
+            fn poll_ready(
+                &mut self,
+                cx: &mut std::task::Context<'_>,
+                interest: $crate::io_core::Interest,
+            ) -> std::task::Poll<std::io::Result<$crate::io_core::Readiness>> {
+                let (reader, writer): (
+                    Option<&mut $crate::pipe::lane::Reader>,
+                    Option<&mut $crate::pipe::lane::Writer>,
+                ) = (
+                    $crate::pipe::ops::pipe_ready!(@end self, $reader),
+                    $crate::pipe::ops::pipe_ready!(@end self, $writer),
+                );
+                $crate::pipe::ops::poll_ready(reader, writer, cx, interest)
+            }
+            #[inline]
+            fn stop_waiting(&mut self, interest: $crate::io_core::Interest) {
+                if interest.is_readable() {
+                    $crate::pipe::ops::pipe_ready!(@stop self, $reader);
+                }
+                if interest.is_writable() {
+                    $crate::pipe::ops::pipe_ready!(@stop self, $writer);
+                }
+            }
+        }
+    };
+    (@end $this:ident, none) => { None };
+    (@end $this:ident, $end:ident) => { Some(&mut $this.$end) };
+    (@stop $this:ident, none) => {};
+    (@stop $this:ident, $end:ident) => { $this.$end.stop_waiting() };
+}
+
+/// Implements the reading traits for a type with the field `reader`, `Read` itself excepted.
+macro_rules! pipe_read {
+    ([$($generics:tt)*] $ty:ty) => {
+        impl<$($generics)*> $crate::io_core::ReadyRead for $ty {
+            #[inline]
+            fn non_blocking_read(
+                &mut self,
+                buf: $crate::io_core::BorrowedCursor<'_>,
+            ) -> std::io::Result<$crate::io_core::NonBlocking<()>> {
+                $crate::pipe::ops::read(&mut self.reader, buf)
+            }
+            fn non_blocking_read_vectored(
+                &mut self,
+                bufs: $crate::io_core::BorrowedSliceCursor<'_>,
+            ) -> std::io::Result<$crate::io_core::NonBlocking<usize>> {
+                $crate::pipe::ops::read_vectored(&mut self.reader, bufs)
+            }
+        }
+        impl<$($generics)*> $crate::io_core::ReadyBufRead for $ty {
+            #[inline]
+            fn non_blocking_fill(
+                &mut self,
+            ) -> std::io::Result<$crate::io_core::NonBlocking<()>> {
+                $crate::pipe::ops::fill(&mut self.reader)
+            }
+            #[inline]
+            fn buffer(&self) -> &[u8] {
+                self.reader.buffer()
+            }
+            #[inline]
+            fn consume_buffer(&mut self, n: usize) {
+                $crate::pipe::ops::consume(&mut self.reader, n);
+            }
+        }
+        $crate::io_core::leaf_io!(impl [$($generics)*] BufRead for $ty);
+
+        impl<$($generics)*> $ty {
+            /// Reads what there is without waiting.
+            ///
+            /// `Ok(0)` is the end, unless `buf` is empty.
+            ///
+            /// # Errors
+            ///
+            /// `WouldBlock` if nothing is buffered and the writer has not closed.
+            pub fn try_read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+                $crate::pipe::ops::try_read(&mut self.reader, buf)
+            }
+
+            /// Shows bytes that are buffered without consuming them: the longest piece that lies in
+            /// one place. Empty if there are none.
+            pub fn peek(&mut self) -> &[u8] {
+                $crate::pipe::ops::peek(&mut self.reader)
+            }
+
+            /// How many bytes can be read at once.
+            pub fn len(&self) -> usize {
+                self.reader.buffered()
+            }
+
+            /// Whether a read would have to wait, or finds the end.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+        }
+    };
+}
+
+/// Implements the writing traits for a type with the field `writer`, `Write` itself excepted.
+macro_rules! pipe_write {
+    ([$($generics:tt)*] $ty:ty) => {
+        impl<$($generics)*> $crate::io_core::ReadyWrite for $ty {
+            #[inline]
+            fn non_blocking_write(
+                &mut self,
+                buf: &[u8],
+            ) -> std::io::Result<$crate::io_core::NonBlocking<usize>> {
+                $crate::pipe::ops::write(&mut self.writer, buf)
+            }
+            fn non_blocking_write_vectored(
+                &mut self,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> std::io::Result<$crate::io_core::NonBlocking<usize>> {
+                $crate::pipe::ops::write_vectored(&mut self.writer, bufs)
+            }
+            fn non_blocking_shutdown(
+                &mut self,
+            ) -> std::io::Result<$crate::io_core::NonBlocking<()>> {
+                $crate::pipe::ops::shutdown(&mut self.writer)
+            }
+        }
+
+        impl<$($generics)*> $ty {
+            /// Writes what there is room for without waiting.
+            ///
+            /// # Errors
+            ///
+            /// `WouldBlock` if there is no room; `BrokenPipe` after a shutdown, or when the reader
+            /// has gone.
+            pub fn try_write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+                $crate::pipe::ops::write(&mut self.writer, buf)?.into_result()
+            }
+
+            /// The most bytes that can be under way from here, as given at construction.
+            pub fn capacity(&self) -> usize {
+                self.writer.limit()
+            }
+
+            /// Whether writing fails from now on: after a shutdown, or when the reader has gone.
+            pub fn is_closed(&self) -> bool {
+                self.writer.is_broken()
+            }
+        }
+    };
+}
+
+pub(super) use {pipe_read, pipe_ready, pipe_write};
