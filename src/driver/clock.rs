@@ -118,8 +118,9 @@ impl Clock {
         }
     }
 
+    /// Whether it has ever been paused.
     #[inline]
-    fn is_touched(&self) -> bool {
+    pub(crate) fn is_touched(&self) -> bool {
         // Ordering: Relaxed, see the module; it pairs with nothing.
         self.touched.load(Ordering::Relaxed)
     }

@@ -59,6 +59,8 @@ pub(super) struct Wheel {
     /// The slot that is being emptied. Its lower levels must wait until it is.
     due: Option<Place>,
     inserted: u64,
+    /// One bit for each level that is not empty.
+    used: u32,
     /// One bit for each slot that is not empty.
     occupied: [u64; LEVELS],
     /// A kilobyte each, made when first needed.
@@ -72,6 +74,7 @@ impl Wheel {
             elapsed: 0,
             due: None,
             inserted: 0,
+            used: 0,
             occupied: [0; LEVELS],
             levels: [const { None }; LEVELS],
             slab: Slab::new(),
@@ -177,7 +180,10 @@ impl Wheel {
 
     /// The earliest slot that holds a timer.
     fn first(&self) -> Option<Place> {
-        let level = self.occupied.iter().position(|slots| *slots != 0)?;
+        if self.used == 0 {
+            return None;
+        }
+        let level = self.used.trailing_zeros() as usize;
         Some(Place::new(level, self.occupied[level].trailing_zeros()))
     }
 
@@ -194,6 +200,7 @@ impl Wheel {
         let slot = &mut level.slots[place.slot()];
         let prev = if vacant {
             self.occupied[place.level()] |= place.bit();
+            self.used |= 1 << place.level();
             slot.head = index;
             slot.earliest = deadline;
             NIL
@@ -224,7 +231,11 @@ impl Wheel {
         let slot =
             &mut level.expect("a linked timer is in a level that exists").slots[place.slot()];
         match (prev, next) {
-            (NIL, NIL) => self.occupied[place.level()] &= !place.bit(),
+            (NIL, NIL) => {
+                let occupied = &mut self.occupied[place.level()];
+                *occupied &= !place.bit();
+                self.used &= !(u32::from(*occupied == 0) << place.level());
+            }
             (NIL, next) => slot.head = next,
             (prev, _) => slot.tail = prev,
         }

@@ -1,6 +1,6 @@
 //! The future that every other one of this module is built on.
 //!
-//! A [`Sleep`] is in one of three states. `Idle`: nobody knows of it but its owner; polling,
+//! A [`Sleep`] is in one of four states. `Ahead`, `Idle`: nobody knows of it but its owner;
 //! resetting and dropping it takes no lock. `Registered`: a poll had to wait, so a shard of its
 //! runtime's timers holds its deadline and a waker. The timer may have fired meanwhile; then the
 //! key names nothing any more and its task has been woken. `Elapsed`: a poll has said so.
@@ -16,6 +16,9 @@ use super::Instant;
 use crate::coop;
 use crate::driver::Handle;
 use crate::driver::timers::{Key, Registered, Watch};
+
+/// See [`State::Ahead`].
+const AHEAD: Duration = Duration::from_millis(1);
 
 /// Waits until `duration` has passed.
 ///
@@ -66,14 +69,15 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub(super) fn after(duration: Duration, caller: &str) -> Sleep {
     let current = Handle::with_current(|handle| (handle.clock.now(), Arc::clone(handle)));
     let Some((now, handle)) = current else { no_runtime(caller) };
-    Sleep::new(handle, Instant::from(now).saturating_add(duration))
+    let state = if duration >= AHEAD { State::Ahead } else { State::Idle };
+    Sleep { handle, deadline: Instant::from(now).saturating_add(duration), state }
 }
 
 /// A [`Sleep`] on behalf of the public function `caller`.
 #[track_caller]
 pub(super) fn at(deadline: Instant, caller: &str) -> Sleep {
     let Some(handle) = Handle::current() else { no_runtime(caller) };
-    Sleep::new(handle, deadline)
+    Sleep { handle, deadline, state: State::Idle }
 }
 
 #[cold]
@@ -109,16 +113,16 @@ pub struct Sleep {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
+    /// Like `Idle`, and the deadline was at least [`AHEAD`] when this was made. The first poll need
+    /// not ask the clock again, which would cost as much as the rest of it. (Should the deadline
+    /// have come after all, then the timer fires when a worker next looks.)
+    Ahead,
     Idle,
     Registered(Key),
     Elapsed,
 }
 
 impl Sleep {
-    fn new(handle: Arc<Handle>, deadline: Instant) -> Self {
-        Self { handle, deadline, state: State::Idle }
-    }
-
     /// The point in time that this waits for.
     ///
     /// ```
@@ -182,7 +186,10 @@ impl Sleep {
         match self.state {
             State::Elapsed => Poll::Ready(()),
             State::Idle if self.now() >= self.deadline => self.elapsed(),
-            State::Idle => {
+            State::Ahead if self.handle.clock.is_touched() && self.now() >= self.deadline => {
+                self.elapsed()
+            }
+            State::Ahead | State::Idle => {
                 let waker = cx.waker().clone();
                 let deadline = self.deadline.into_std();
                 match self.handle.timers.insert(self.handle.shard(), deadline, waker) {
