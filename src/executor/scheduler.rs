@@ -66,6 +66,28 @@ pub(crate) struct PoolWorker {
     core: Core,
 }
 
+/// A task that came after shutdown, or was perhaps injected after the last drain of the injector.
+/// Dropping this cancels it.
+pub(crate) struct Refused {
+    scheduler: Arc<Scheduler>,
+    task: Option<Runnable>,
+}
+
+impl Drop for Refused {
+    fn drop(&mut self) {
+        match self.task.take() {
+            Some(task) => task.cancel(&self.scheduler.owned),
+            None => self.scheduler.cancel_injected(),
+        }
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused").finish_non_exhaustive()
+    }
+}
+
 /// Timer shards that a scheduler with so many workers uses: one each, the guest's, and the one of
 /// threads that are no workers.
 pub(crate) fn timer_shards(workers: usize) -> usize {
@@ -138,24 +160,26 @@ impl Schedule for Scheduler {
 }
 
 impl Scheduler {
-    /// Starts a task. After shutdown its handle says cancelled.
+    /// Starts a task. After shutdown it is refused: the caller drops what it gets then, outside its
+    /// locks and borrows, which cancels the task.
+    #[inline]
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
         future: F,
         spawned_at: &'static Location<'static>,
-    ) -> JoinHandle<F::Output>
+    ) -> (JoinHandle<F::Output>, Option<Refused>)
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         let (task, handle) = task::new_task(future, self, spawned_at);
-        self.start(task);
-        handle
+        (handle, self.start(task))
     }
 
-    fn start(self: &Arc<Self>, task: Runnable) {
+    fn start(self: &Arc<Self>, task: Runnable) -> Option<Refused> {
+        let refuse = |task| Some(Refused { scheduler: Arc::clone(self), task });
         if self.is_shut_down() {
-            return task.cancel(&self.owned);
+            return refuse(Some(task));
         }
         let injected = Worker::with_current(self, |worker| match worker {
             Some(worker) => {
@@ -172,9 +196,10 @@ impl Scheduler {
             // the flag is seen here.
             fence(Ordering::SeqCst);
             if self.is_shut_down() {
-                self.cancel_injected();
+                return refuse(None);
             }
         }
+        None
     }
 
     /// Queues a task from outside. The caller's Arc keeps the scheduler alive past the push.

@@ -61,6 +61,8 @@ pub(super) struct Worker {
     /// Polls until the next look at the clock, and between two looks.
     countdown: Cell<u32>,
     stride: Cell<u32>,
+    /// Polls until the injector is looked at although there is other work.
+    until_injector: Cell<u32>,
     last_look: Cell<Instant>,
     /// When, and at which tick, this worker last polled the driver.
     last_turn: Cell<(Instant, u32)>,
@@ -91,6 +93,7 @@ impl Worker {
     pub(super) fn new(scheduler: Arc<Scheduler>, core: Core, parker: Arc<Parker>) -> Rc<Self> {
         let now = scheduler.driver_handle.clock.now();
         let index = core.index;
+        let interval = scheduler.config.global_queue_interval;
         Rc::new(Self {
             scheduler,
             core,
@@ -98,6 +101,7 @@ impl Worker {
             tick: Cell::new(0),
             countdown: Cell::new(1),
             stride: Cell::new(1),
+            until_injector: Cell::new(interval),
             last_look: Cell::new(now),
             last_turn: Cell::new((now, 0)),
             budget: Cell::new(Budget::FULL),
@@ -182,7 +186,7 @@ impl Worker {
         let scheduler = &*self.scheduler;
         let serves_injector = self.serves_injector();
         if serves_injector
-            && self.tick.get().is_multiple_of(scheduler.config.global_queue_interval)
+            && self.injector_is_due()
             && let Some(task) = scheduler.injector.pop()
         {
             self.budget.set(Budget::FULL);
@@ -200,6 +204,15 @@ impl Worker {
             .queue
             .pop_front()
             .or_else(|| if serves_injector { self.pull_injected() } else { None })
+    }
+
+    /// Every so many calls.
+    fn injector_is_due(&self) -> bool {
+        let left = self.until_injector.get() - 1;
+        let due = left == 0;
+        let interval = self.scheduler.config.global_queue_interval;
+        self.until_injector.set(if due { interval } else { left });
+        due
     }
 
     /// The guest of a pool runs only what it woke itself.

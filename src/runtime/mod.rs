@@ -304,7 +304,9 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.inner.scheduler.spawn(future, Location::caller())
+        let (task, refused) = self.inner.scheduler.spawn(future, Location::caller());
+        drop(refused);
+        task
     }
 
     /// Runs a closure that blocks. See [`spawn_blocking`](crate::spawn_blocking).
@@ -471,9 +473,12 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    // Not inside `with_current`: a refused future's destructor may enter another runtime.
-    let scheduler = Handle::with_current(|handle| handle.inner.scheduler.clone());
-    scheduler.unwrap_or_else(|error| panic!("{error}")).spawn(future, spawned_at)
+    let (task, refused) =
+        Handle::with_current(|handle| handle.inner.scheduler.spawn(future, spawned_at))
+            .unwrap_or_else(|error| panic!("{error}"));
+    // A refused future's destructor may enter another runtime, which `with_current` forbids.
+    drop(refused);
+    task
 }
 
 /// Runs a closure that blocks, on a pool of threads for such work.
