@@ -6,6 +6,8 @@
 #[allow(unsafe_code)]
 mod buf;
 mod buf_read;
+mod copy;
+mod copy_bidirectional;
 mod forward;
 mod macros;
 mod memory;
@@ -18,6 +20,8 @@ mod write;
 
 pub use buf::{BorrowedBuf, BorrowedCursor, BorrowedSliceCursor};
 pub use buf_read::{BufRead, ReadyBufRead};
+pub use copy::copy;
+pub use copy_bidirectional::copy_bidirectional;
 pub use forward::Never;
 #[doc(inline)]
 pub use macros::{forward_io, leaf_io};

@@ -1,4 +1,5 @@
 //! One binary for every integration test: it links once and shows one summary.
 
 mod attributes;
+mod io_rows;
 mod layers;
