@@ -4,11 +4,12 @@
 //! [`Sockets`] has TCP. Futures are `Send`, which work-stealing peers require; a peer whose types are
 //! bound to one thread wraps them in a type that asserts `Send` and uses it on that thread only.
 
+mod runtime;
 mod tokio;
 
 use crate::cli::Plan;
 use crate::meter::Sample;
-use crate::workload::{memory, pipes, sockets, tasks};
+use crate::workload::{pipes, sockets, tasks};
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
@@ -25,7 +26,9 @@ pub struct Row {
 /// Every row, in the order of the table.
 pub const ROWS: &[Row] = &[
     Row { name: "tokio-mt", base: "tokio-mt", run: everything::<tokio::Tokio<2>> },
+    Row { name: "runtime-mt", base: "tokio-mt", run: everything::<runtime::Ours<2>> },
     Row { name: "tokio-ct", base: "tokio-ct", run: everything::<tokio::Tokio<0>> },
+    Row { name: "runtime-ct", base: "tokio-ct", run: everything::<runtime::Ours<0>> },
 ];
 
 /// The workloads of a peer that can do it all.
@@ -33,7 +36,6 @@ fn everything<P: Pipes + Sockets>(workload: &str, plan: Plan) -> Option<Sample> 
     tasks::run::<P>(workload, plan)
         .or_else(|| pipes::run::<P>(workload, plan))
         .or_else(|| sockets::run::<P>(workload, plan))
-        .or_else(|| memory::run::<P>(workload, plan))
 }
 
 /// Runs tasks.

@@ -2,3 +2,8 @@
 
 pub mod conformance;
 pub mod loopback;
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

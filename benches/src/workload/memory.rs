@@ -1,6 +1,5 @@
-//! What things cost while nothing happens.
+//! What things cost while nothing happens. Who can run which is in the files of the things.
 
-use crate::cli::Plan;
 use crate::load;
 use crate::meter::{Held, Sample};
 use crate::peer::{Peer, Pipes, Sockets, Stream};
@@ -8,20 +7,12 @@ use crate::workload::pipes::{CAPACITY, echo};
 use crate::workload::sockets::listener;
 use crate::workload::tasks::yield_now;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-pub fn run<P: Pipes + Sockets>(workload: &str, plan: Plan) -> Option<Sample> {
-    Some(match workload {
-        "memory-task" => P::run(tasks::<P>(plan.held(1_000_000))),
-        "memory-tcp" => P::run(connections::<P>(plan.held(5_000))),
-        "memory-duplex" => P::run(duplex::<P>(plan.held(100_000), false)),
-        "memory-duplex-used" => P::run(duplex::<P>(plan.held(100_000), true)),
-        _ => return None,
-    })
-}
-
-async fn tasks<P: Peer>(count: usize) -> Sample {
+/// Tasks that wait for nothing.
+pub async fn tasks<P: Peer>(count: usize) -> Sample {
     static WAITING: AtomicUsize = AtomicUsize::new(0);
     let held = Held::count();
     for _ in 0..count {
@@ -36,7 +27,8 @@ async fn tasks<P: Peer>(count: usize) -> Sample {
     held.sample(count)
 }
 
-async fn connections<P: Sockets>(count: usize) -> Sample {
+/// Connections whose clients are silent, and a task that reads from each.
+pub async fn connections<P: Sockets>(count: usize) -> Sample {
     load::allow_many_files();
     let (listener, address) = listener();
     let mut listener = P::listen(listener).expect("the runtime takes the socket");
@@ -56,7 +48,8 @@ async fn connections<P: Sockets>(count: usize) -> Sample {
     held.sample(count - first)
 }
 
-async fn duplex<P: Pipes>(count: usize, used: bool) -> Sample {
+/// Pairs that are held, and before that, if they are to be `used`, had something to do.
+pub async fn duplex<P: Pipes>(count: usize, used: bool) -> Sample {
     let mut pairs = Vec::with_capacity(count);
     let held = Held::count();
     for _ in 0..count {
@@ -64,6 +57,8 @@ async fn duplex<P: Pipes>(count: usize, used: bool) -> Sample {
         if used {
             exchange(&mut pair.0, &mut pair.1).await;
             exchange(&mut pair.1, &mut pair.0).await;
+            wait(&mut pair.0).await;
+            wait(&mut pair.1).await;
         }
         pairs.push(pair);
     }
@@ -77,6 +72,17 @@ async fn exchange(from: &mut impl Stream, to: &mut impl Stream) {
     while missing > 0 {
         missing -= to.read(&mut [0; 1024][..missing]).await.expect("the other end is there");
     }
+}
+
+/// Polls a read that has nothing to read: what an idle peer does, and where a pipe may tidy up.
+async fn wait(stream: &mut impl Stream) {
+    let mut buffer = [0; 64];
+    let mut read = pin!(stream.read(&mut buffer));
+    poll_fn(|cx| {
+        assert!(read.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Lets every task that was spawned get as far as it can.

@@ -3,6 +3,7 @@
 use crate::cli::Plan;
 use crate::meter::{Meter, Sample};
 use crate::peer::{Pipes, Stream};
+use crate::workload::memory;
 
 /// What a pipe may hold.
 pub const CAPACITY: usize = 64 * 1024;
@@ -15,6 +16,8 @@ pub fn run<P: Pipes>(workload: &str, plan: Plan) -> Option<Sample> {
         "duplex-4k" => P::run(one_way::<P>(meter, 4 * 1024)),
         "duplex-64k" => P::run(one_way::<P>(meter, 64 * 1024)),
         "duplex-pingpong" => P::run(there_and_back::<P>(meter)),
+        "memory-duplex" => P::run(memory::duplex::<P>(plan.held(100_000), false)),
+        "memory-duplex-used" => P::run(memory::duplex::<P>(plan.held(100_000), true)),
         _ => return None,
     })
 }

@@ -4,6 +4,7 @@ use crate::cli::Plan;
 use crate::load;
 use crate::meter::Sample;
 use crate::peer::Sockets;
+use crate::workload::memory;
 use crate::workload::pipes::echo;
 use std::convert::Infallible;
 use std::io;
@@ -13,6 +14,7 @@ pub fn run<P: Sockets>(workload: &str, plan: Plan) -> Option<Sample> {
     let connections = match workload {
         "tcp-echo-1" => 1,
         "tcp-echo-50" => 50,
+        "memory-tcp" => return Some(P::run(memory::connections::<P>(plan.held(5_000)))),
         _ => return None,
     };
     let (listener, address) = listener();

@@ -3,6 +3,7 @@
 use crate::cli::Plan;
 use crate::meter::{Meter, Sample};
 use crate::peer::Peer;
+use crate::workload::memory;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,7 @@ pub fn run<P: Peer>(workload: &str, plan: Plan) -> Option<Sample> {
         "spawn-detached" => P::run(spawn_detached::<P>(meter)),
         "yield-1000" => P::run(yield_many::<P>(meter)),
         "yield-1" => P::run(yield_one(meter)),
+        "memory-task" => P::run(memory::tasks::<P>(plan.held(1_000_000))),
         _ => return None,
     })
 }

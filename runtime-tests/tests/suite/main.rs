@@ -3,3 +3,4 @@
 mod attributes;
 mod io_rows;
 mod layers;
+mod readme;
