@@ -297,7 +297,7 @@ impl Seat {
         let injected = scheduler.workers == 0 && !scheduler.injector.is_empty();
         if !injected && !scheduler.is_shut_down() && !worker.lead(None, &mut woken) {
             let deadline = scheduler.driver_handle.timers.next_deadline(worker.core.index);
-            worker.parker.park_thread(worker.until(deadline, None));
+            worker.sleep_as_thread(deadline, None);
         }
         scheduler.guest.set_running(true);
         worker.awake(woken);

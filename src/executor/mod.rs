@@ -48,6 +48,8 @@ mod queue;
 #[cfg(not(loom))]
 mod scheduler;
 #[cfg(not(loom))]
+mod spin;
+#[cfg(not(loom))]
 mod worker;
 
 #[cfg(not(loom))]

@@ -76,6 +76,16 @@ impl Parker {
         })
     }
 
+    /// Takes the token if it is there, instead of a sleep.
+    pub(super) fn take_token(&self) -> bool {
+        // Ordering: Relaxed is a hint; `leave` acquires.
+        let notified = self.state.load(Ordering::Relaxed) == NOTIFIED;
+        if notified {
+            self.leave();
+        }
+        notified
+    }
+
     fn enter(&self, place: usize) -> bool {
         // Ordering: Acquire on failure pairs with `unpark`'s Release: what it announces is visible.
         // Release on success tells the unparker of the place only.

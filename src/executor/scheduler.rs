@@ -28,6 +28,9 @@ pub(crate) struct Config {
     pub(crate) global_queue_interval: u32,
     pub(crate) on_park: Option<Hook>,
     pub(crate) on_unpark: Option<Hook>,
+    /// Whether a worker without work may look for some before it sleeps: not if there are fewer
+    /// cores than workers.
+    pub(crate) may_spin: bool,
     /// Whether a paused clock may jump to the next timer: not while blocking work is under way.
     pub(crate) may_advance: std::sync::Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -53,6 +56,8 @@ pub(crate) struct Scheduler {
     pub(super) guest: Guest,
     /// Held while a worker blocks in the driver or polls it; nobody else is called under it.
     pub(super) driver: crate::sync::Mutex<Driver>,
+    /// Held by a worker that spins without the driver.
+    pub(super) spinner: crate::sync::Mutex<()>,
     pub(super) driver_handle: std::sync::Arc<driver::Handle>,
     shut_down: AtomicBool,
     /// Pool workers that have not stopped, or 1 for a current-thread runtime not yet torn down.
@@ -117,6 +122,7 @@ pub(crate) fn new(
         idle: Idle::new(workers),
         guest,
         driver: crate::sync::Mutex::new(driver),
+        spinner: crate::sync::Mutex::new(()),
         driver_handle,
         shut_down: AtomicBool::new(false),
         alive: Mutex::new(workers.max(1)),

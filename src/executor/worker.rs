@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use super::park::Parker;
 use super::queue::Owner;
 use super::scheduler::Scheduler;
+use super::spin::Spin;
 use crate::coop::Budget;
 use crate::driver;
 use crate::sync::Arc;
@@ -80,6 +81,7 @@ pub(super) struct Worker {
     dispatching: Cell<bool>,
     /// Reused between turns.
     woken: RefCell<Vec<Waker>>,
+    spin: Spin,
     random: Cell<u32>,
 }
 
@@ -94,6 +96,7 @@ impl Worker {
         let now = scheduler.driver_handle.clock.now();
         let index = core.index;
         let interval = scheduler.config.global_queue_interval;
+        let may_spin = scheduler.config.may_spin;
         Rc::new(Self {
             scheduler,
             core,
@@ -111,6 +114,7 @@ impl Worker {
             seen: RefCell::default(),
             dispatching: Cell::new(false),
             woken: RefCell::default(),
+            spin: Spin::new(may_spin),
             random: Cell::new(index as u32 * 2 + 1),
         })
     }
@@ -402,8 +406,30 @@ impl Worker {
         let at_most = watch.then_some(super::idle::WATCH_PERIOD);
         if appointed && watch || !self.lead(at_most, woken) {
             let deadline = self.scheduler.driver_handle.timers.next_deadline(index);
+            self.sleep_as_thread(deadline, at_most);
+        }
+    }
+
+    /// Sleeps without the driver, after a short look for what may come at once.
+    pub(super) fn sleep_as_thread(&self, deadline: Option<Instant>, at_most: Option<Duration>) {
+        let scheduler = &*self.scheduler;
+        // One at a time, besides the one who leads.
+        let spins = scheduler.spinner.try_lock();
+        let found = spins.is_some()
+            && self.spin.until(
+                self.until(deadline, at_most),
+                || scheduler.driver_handle.clock.now(),
+                || self.parker.take_token() || self.has_work_for_me(),
+            );
+        drop(spins);
+        if !found {
             self.parker.park_thread(self.until(deadline, at_most));
         }
+    }
+
+    /// The guest of a pool does not look for work.
+    fn has_work_for_me(&self) -> bool {
+        self.serves_injector() && self.scheduler.has_work()
     }
 
     /// Blocks in the driver if nobody else does.
@@ -413,8 +439,21 @@ impl Worker {
         let handle = &*scheduler.driver_handle;
         // The guest's timers too: its thread may have left.
         let shards = [self.core.index, scheduler.workers, scheduler.foreign_shard()];
+        let next = shards.iter().filter_map(|&shard| handle.timers.next_deadline(shard)).min();
+        let found = self.spin.until(
+            self.until(next, at_most),
+            || handle.clock.now(),
+            || {
+                let _ = driver.turn(handle, Some(Duration::ZERO), woken);
+                !woken.is_empty() || self.parker.take_token() || self.has_work_for_me()
+            },
+        );
+        if found {
+            return true;
+        }
         let deadline = handle.timers.begin_wait(&shards);
         let timeout = self.until(deadline, at_most);
+        // An error leaves nothing undone that a later turn would not do.
         let _ = self.parker.park_driver(|| driver.turn(handle, timeout, woken));
         handle.timers.end_wait();
         true

@@ -284,12 +284,11 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn build(&mut self) -> io::Result<Runtime> {
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = match (self.multi_thread, self.worker_threads) {
             (false, _) => 0,
             (true, Some(workers)) => workers,
-            (true, None) => {
-                thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_WORKERS)
-            }
+            (true, None) => cores.min(MAX_WORKERS),
         };
         let (driver, driver_handle) =
             driver::new(executor::timer_shards(workers), self.start_paused)?;
@@ -307,6 +306,7 @@ impl Builder {
                 global_queue_interval: self.global_queue_interval,
                 on_park: self.on_park.clone(),
                 on_unpark: self.on_unpark.clone(),
+                may_spin: cores > 1 && workers <= cores,
                 may_advance: Arc::new(move || jobs.is_idle()),
             };
             let (scheduler, workers) = executor::new(config, driver, Arc::clone(&driver_handle));
