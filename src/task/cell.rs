@@ -109,7 +109,7 @@ unsafe impl Send for TaskPtr {}
 unsafe impl Sync for TaskPtr {}
 
 /// Makes a cell around `future`, with the run right and the join right given to the caller.
-#[inline]
+#[inline(always)] // see `future` below
 pub(super) fn allocate<F, S>(
     future: F,
     scheduler: &Arc<S>,
@@ -120,6 +120,9 @@ where
     F::Output: Send + 'static,
     S: Schedule,
 {
+    // Nothing drops the future if the allocation unwinds. So, once this is inlined, nobody needs its
+    // address on the stack, and a future that is larger than the stack is built where it stays.
+    let future = ManuallyDrop::new(future);
     let cell: *mut Cell<F> = Box::into_raw(Box::<Cell<F>>::new_uninit()).cast();
     let header = Header {
         state: State::new(),
@@ -130,10 +133,9 @@ where
         spawned_at,
         stage: UnsafeCell::new(()),
     };
-    // SAFETY: `cell` was just allocated with room for both fields, which are written where they stay
-    // (a large future is not assembled on the stack first), and is not null.
+    // SAFETY: `cell` was just allocated with room for both fields, and is not null.
     let header = unsafe {
-        (&raw mut (*cell).stage).cast::<F>().write(future);
+        (&raw mut (*cell).stage.future).write(future);
         (&raw mut (*cell).header).write(header);
         NonNull::new_unchecked(cell.cast::<Header>())
     };

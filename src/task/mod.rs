@@ -105,7 +105,11 @@ pub(crate) trait Schedule: Send + Sync + Sized + 'static {
 /// Makes a task, in one allocation. The caller queues, runs or cancels the `Runnable`.
 ///
 /// The scheduler must live until every task of it is complete: see the module's page.
-#[inline]
+///
+/// Inlined into a caller that needs no address of `future` either (it is inlined too, and keeps the
+/// future in a `ManuallyDrop` over calls that may unwind), this lets an optimized build spawn futures
+/// that are larger than the stack.
+#[inline(always)]
 pub(crate) fn new_task<F, S>(
     future: F,
     scheduler: &Arc<S>,

@@ -172,10 +172,10 @@ impl Future for UntilSet {
         let new = cx.waker().clone();
         let old = self.shared.waker.lock().replace(new);
         drop(old);
-        if self.shared.set.load(atomic::Ordering::Relaxed) {
-            return Poll::Ready(7);
-        }
-        Poll::Pending
+        let set = self.shared.set.load(atomic::Ordering::Relaxed);
+        // The last word of this poll: later than anything that a thread with the waker knows of.
+        self.shared.touch();
+        if set { Poll::Ready(7) } else { Poll::Pending }
     }
 }
 
@@ -190,8 +190,8 @@ fn poll<T>(handle: &mut JoinHandle<T>, waker: &Waker) -> Poll<Result<T, JoinErro
     Pin::new(handle).poll(&mut Context::from_waker(waker))
 }
 
-/// {wake, run} ∥ {abort, run} ∥ {run}: loom sees two mutable accesses if two are inside, and the
-/// future is dropped once. 3 threads.
+/// {first poll} ∥ {wake, run} ∥ {abort, run}: loom sees two mutable accesses if two are inside, and
+/// the future is dropped once. 3 threads.
 #[test]
 fn never_two_threads_in_poll_or_drop() {
     model(|| {
@@ -199,9 +199,12 @@ fn never_two_threads_in_poll_or_drop() {
         let shared = Shared::new();
         let (future, dropped) = UntilSet::new(&shared);
         let (runnable, handle) = task(&hand, future);
-        hand.run(runnable);
-        let abort = handle.abort_handle();
-        drop(handle);
+        let polling = {
+            let hand = hand.clone();
+            thread::spawn(move || {
+                let _ = runnable.run(&hand.owned, 0).map(|again| hand.ready.push(again));
+            })
+        };
         let waking = {
             let (hand, shared) = (hand.clone(), shared.clone());
             thread::spawn(move || {
@@ -209,24 +212,18 @@ fn never_two_threads_in_poll_or_drop() {
                 hand.run_queue();
             })
         };
-        let aborting = {
-            let hand = hand.clone();
-            thread::spawn(move || {
-                abort.abort();
-                hand.run_queue();
-            })
-        };
+        handle.abort();
+        drop(handle);
         hand.run_queue();
+        polling.join().unwrap();
         waking.join().unwrap();
-        aborting.join().unwrap();
         hand.run_queue();
         assert_eq!(dropped.load(Relaxed), 1);
         drop(shared.waker.lock().take());
     });
 }
 
-/// {first poll} ∥ {set the flag, wake by value}: the flag is read without ordering of its own, and
-/// the task is done in the end. 2 threads.
+/// {first poll} ∥ {set the flag, wake by value}: the task is done in the end. 2 threads.
 #[test]
 fn a_wake_after_the_last_look_leads_to_another_poll() {
     model(|| {
@@ -247,8 +244,8 @@ fn a_wake_after_the_last_look_leads_to_another_poll() {
     });
 }
 
-/// {set a flag, wake by reference} twice ∥ {poll}: the poll after the last wake sees both flags, which
-/// have no ordering of their own. 3 threads.
+/// {poll} ∥ {set a flag, wake by reference} ∥ {set a flag, wake by value}: a poll after the last wake
+/// sees both flags, which have no ordering of their own. 3 threads.
 #[test]
 fn every_wake_publishes_what_came_before_it() {
     model(|| {
@@ -266,22 +263,28 @@ fn every_wake_publishes_what_came_before_it() {
         });
         let (runnable, mut handle) = task(&hand, future);
         hand.run(runnable);
-        let waker = stash.lock().unwrap().take().unwrap();
+        let waker = stash.lock().unwrap().clone().unwrap();
+        waker.wake_by_ref(); // queued, so that the wakes below only leave a note
         let threads = [0, 1].map(|i| {
             let (flags, waker) = (flags.clone(), waker.clone());
             thread::spawn(move || {
                 flags[i].store(true, atomic::Ordering::Relaxed);
-                waker.wake_by_ref();
+                if i == 0 {
+                    waker.wake_by_ref();
+                } else {
+                    waker.wake();
+                }
             })
         });
-        drop(waker);
         hand.run_queue();
         for thread in threads {
             thread.join().unwrap();
         }
-        hand.run_queue();
+        // Joining has told this thread of both flags: what counts is whether it has to poll.
+        let wanted = !handle.is_finished();
+        assert_eq!(wanted, hand.ready.pop().map(|runnable| hand.run(runnable)).is_some());
         assert!(poll(&mut handle, Waker::noop()).is_ready());
-        drop(stash.lock().unwrap().take());
+        drop((waker, stash.lock().unwrap().take()));
     });
 }
 
@@ -419,6 +422,34 @@ fn a_first_pending_is_refused_or_found() {
         assert_eq!(dropped.load(Relaxed), 1);
         let ended = poll(&mut handle, Waker::noop());
         assert!(matches!(ended, Poll::Ready(Err(error)) if error.is_cancelled()));
+    });
+}
+
+/// {wake, poll again} ∥ {close and sweep}: the sweep drops what that poll left, or leaves the drop to
+/// whoever runs the task. 2 threads.
+#[test]
+fn a_sweep_sees_the_last_poll() {
+    model(|| {
+        let hand = Hand::new();
+        let shared = Shared::new();
+        let (future, dropped) = UntilSet::new(&shared);
+        let (runnable, handle) = task(&hand, future);
+        drop(handle);
+        hand.run(runnable);
+        let waker = shared.waker.lock().clone().unwrap();
+        let polling = {
+            let hand = hand.clone();
+            thread::spawn(move || {
+                waker.wake();
+                hand.run_queue();
+            })
+        };
+        hand.owned.close();
+        hand.owned.cancel_all_idle();
+        polling.join().unwrap();
+        assert!(hand.owned.is_empty());
+        assert_eq!(dropped.load(Relaxed), 1);
+        drop(shared.waker.lock().take());
     });
 }
 

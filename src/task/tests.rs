@@ -275,7 +275,9 @@ fn a_wake_from_another_thread_while_running_polls_again() {
 fn wakers_of_one_task_are_equal_and_of_two_are_not() {
     let queue = Queue::new();
     let gates = [Gate::default(), Gate::default()];
-    gates.each_ref().map(|gate| drop(queue.spawn(gate.wait())));
+    for gate in &gates {
+        drop(queue.spawn(gate.wait()));
+    }
     queue.run();
     let [a, b] = gates.map(|gate| gate.waker());
     assert!(a.will_wake(&a.clone()));

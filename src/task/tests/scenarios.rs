@@ -330,3 +330,22 @@ fn a13_the_last_waker_of_a_detached_task_is_dropped() {
     queue.shutdown();
     assert_eq!(dropped.load(SeqCst), 1);
 }
+
+/// The poll needs no stack for the future; the spawn, which without optimizations does, has enough.
+#[test]
+fn a17_a_future_larger_than_the_stack_of_its_worker() {
+    let queue = Queue::new();
+    let deep = thread::Builder::new().stack_size(64 << 20);
+    let spawning = queue.clone();
+    let handle = deep.spawn(move || {
+        spawning.spawn(async {
+            let large = [7_u8; 4 << 20];
+            yield_now().await;
+            large[large.len() / 2]
+        })
+    });
+    let handle = handle.unwrap().join().unwrap();
+    let small = thread::Builder::new().stack_size(2 << 20);
+    small.spawn(move || queue.run()).unwrap().join().unwrap();
+    assert_eq!(ready(handle).unwrap(), 7);
+}
