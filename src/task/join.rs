@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -145,8 +146,10 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
-// The output is in the task's cell, not here.
+// The output is in the task's cell, not here, and a panic of the task is caught there.
 impl<T> Unpin for JoinHandle<T> {}
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
@@ -219,6 +222,10 @@ impl AbortHandle {
         Id::of(self.task)
     }
 }
+
+// It reaches no value of the user.
+impl UnwindSafe for AbortHandle {}
+impl RefUnwindSafe for AbortHandle {}
 
 impl Clone for AbortHandle {
     fn clone(&self) -> Self {

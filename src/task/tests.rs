@@ -6,7 +6,7 @@ use std::future::{Future, pending, poll_fn, ready as value};
 use std::io;
 use std::marker::{PhantomData, PhantomPinned};
 use std::mem::size_of;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, panic_any};
+use std::panic::{AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe, catch_unwind, panic_any};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -209,11 +209,15 @@ fn sizes_are_as_promised() {
     assert_eq!(size_of::<JoinHandle<String>>(), 8);
     assert_eq!(size_of::<Option<Runnable>>(), 8);
     assert_eq!(size_of::<AbortHandle>(), 8);
+    assert_eq!(size_of_val(&yield_now()), 1);
 }
 
 #[test]
 fn auto_traits_are_as_promised() {
     fn send_sync<T: Send + Sync + Unpin>() {}
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    unwind_safe::<JoinHandle<Cell<u8>>>();
+    unwind_safe::<AbortHandle>();
     send_sync::<JoinHandle<Cell<u8>>>();
     send_sync::<JoinHandle<PhantomPinned>>();
     send_sync::<AbortHandle>();
