@@ -44,6 +44,10 @@ const HOLDS: usize = 32;
 /// no `now` reaches it.
 const NEVER: u64 = u64::MAX;
 
+/// The latest deadline that is stored, for all that are 584 years away or more. As it may stand for
+/// a later one, no `now` reaches it either and nobody is told to wait for it.
+const LATEST: u64 = NEVER - 1;
+
 /// What the leader's mark says while nobody waits: no deadline is earlier.
 const NOT_WAITING: u64 = 0;
 
@@ -202,8 +206,7 @@ impl Timers {
     /// A call looks at a few thousand timers of a shard at most. `true`: more may be due; then the
     /// shard's next deadline stays in the past, so that its owner does not sleep.
     pub(crate) fn fire(&self, now: Instant, woken: &mut Vec<Waker>) -> bool {
-        // Saturates below the latest deadline that is stored, which may stand for a later one.
-        let now = self.nanos(now).min(NEVER - 2);
+        let now = self.nanos(now).min(LATEST - 1);
         let mut more = false;
         for shard in &self.shards {
             if shard.next() > now {
@@ -291,9 +294,8 @@ impl Timers {
         &self.shards[usize::from(key.id.tag)]
     }
 
-    /// A deadline that is 584 years away or more stays pending.
     fn deadline(&self, deadline: Instant) -> u64 {
-        self.nanos(deadline).min(NEVER - 1)
+        self.nanos(deadline).min(LATEST)
     }
 
     fn nanos(&self, at: Instant) -> u64 {
@@ -302,7 +304,7 @@ impl Timers {
     }
 
     fn instant(&self, nanos: u64) -> Option<Instant> {
-        if nanos == NEVER {
+        if nanos >= LATEST {
             return None;
         }
         self.base.checked_add(Duration::from_nanos(nanos))

@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::driver::Handle;
 use crate::driver::clock::real_now;
 
-/// Thirty years: what a duration that no `Instant` can hold is cut down to.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// A thousand years: what a duration that no `Instant` can hold is cut down to. No timer ever fires
+/// that late, on a paused clock neither.
+const FAR: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// A point in time, like [`std::time::Instant`], from which and into which it converts.
 ///
@@ -141,9 +142,11 @@ impl Instant {
         self.0.checked_sub(duration).map(Self)
     }
 
-    /// This instant moved forward, but by no more than thirty years if no `Instant` is that late.
+    /// This instant moved forward, but only to a far future if no `Instant` is that late.
     pub(super) fn saturating_add(self, duration: Duration) -> Self {
-        self.checked_add(duration).unwrap_or_else(|| self.checked_add(FAR).unwrap_or(self))
+        let less = |duration: &Duration| Some((*duration / 2).min(FAR));
+        let mut durations = std::iter::successors(Some(duration), less);
+        durations.find_map(|duration| self.checked_add(duration)).unwrap_or(self)
     }
 }
 

@@ -22,7 +22,7 @@ const AHEAD: Duration = Duration::from_millis(1);
 
 /// Waits until `duration` has passed.
 ///
-/// A duration that is too long for an [`Instant`] is cut down to thirty years.
+/// A duration that is too long for an [`Instant`] never passes.
 ///
 /// # Panics
 ///

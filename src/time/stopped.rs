@@ -55,7 +55,10 @@ pub fn pause() {
 /// ```
 #[track_caller]
 pub fn resume() {
-    current("resume").clock.resume();
+    let handle = current("resume");
+    handle.clock.resume();
+    // Whoever sleeps in the driver sleeps without a deadline, as none came nearer by waiting.
+    handle.unpark();
 }
 
 /// Moves the stopped clock of the current runtime by `duration`, in one step.
@@ -122,6 +125,10 @@ impl Future for Advance {
         let mut woken = Vec::new();
         loop {
             let more = self.handle.timers.fire(now, &mut woken);
+            // The task that was woken last runs next, before those that were woken earlier, so
+            // the first one goes last.
+            let first = woken.len().min(1);
+            woken.rotate_left(first);
             for waker in woken.drain(..) {
                 // One waker that panics does not keep the others from being woken.
                 let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));

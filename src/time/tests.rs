@@ -574,7 +574,7 @@ fn advance_fires_what_is_due_before_it_is_ready() {
     let mut advance = advance(ms(35));
     assert_eq!(start.elapsed(), ms(0));
     assert!(poll_with(&mut advance, &waker(9)).is_pending());
-    assert_eq!(*order.lock().unwrap(), [1, 0, 9], "the earliest first, its own task last");
+    assert_eq!(*order.lock().unwrap(), [1, 0, 9], "its own task last");
     assert_eq!(start.elapsed(), ms(35));
     assert!(poll(&mut advance).is_ready());
     assert!(harness.registered());

@@ -16,7 +16,7 @@ use crate::coop;
 /// The future is polled before the clock is looked at: one that is ready at once is never timed
 /// out, not even by a duration of zero. The clock is looked at whenever the future has to wait,
 /// even if it has spent the whole [budget](crate::task::coop) of its task. A duration that is too
-/// long for an [`Instant`] is cut down to thirty years.
+/// long for an [`Instant`] never passes.
 ///
 /// # Errors
 ///

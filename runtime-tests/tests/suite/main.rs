@@ -4,3 +4,4 @@ mod attributes;
 mod io_rows;
 mod layers;
 mod readme;
+mod time;
