@@ -2,13 +2,13 @@
 //!
 //! A pipe that is drained and waits gives its block back, so a ping-pong takes and gives one for
 //! every message: without this cache that would be two calls of the allocator each. Small and
-//! bounded: at most [`CLASS_BYTES`] (or one block) per size, less than 300 KiB per thread.
+//! bounded: at most [`CLASS_BYTES`] (or two blocks) per size, less than 400 KiB per thread.
 
 use std::cell::RefCell;
 
 use super::segment::{MAX_BLOCK, MIN_BLOCK, Segment};
 
-/// What one size class keeps, unless a single block is larger.
+/// What one size class keeps, unless two blocks are larger: one for each way of a ping-pong.
 const CLASS_BYTES: usize = if MAX_BLOCK > 32 * 1024 { 32 * 1024 } else { 4 * MAX_BLOCK };
 
 const CLASSES: usize = (MAX_BLOCK.trailing_zeros() - MIN_BLOCK.trailing_zeros()) as usize + 1;
@@ -43,7 +43,7 @@ pub(super) fn put(mut segment: Box<Segment>) {
     // When the thread's locals are gone the closure is dropped, and the block with it.
     let _ = CACHE.try_with(move |cache| {
         let class = &mut cache.borrow_mut()[class(capacity)];
-        if class.len() < (CLASS_BYTES / capacity).max(1) {
+        if class.len() < (CLASS_BYTES / capacity).max(2) {
             class.push(segment);
         }
     });

@@ -3,5 +3,7 @@
 mod attributes;
 mod io_rows;
 mod layers;
+mod pipe_scenarios;
+mod pipe_table;
 mod readme;
 mod time;

@@ -1,0 +1,277 @@
+//! Bugs that others had with their pipes (section G of the scenarios), what was received shown in
+//! place, and random operations against a queue. All through the public face, without a runtime.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use futures::executor::block_on;
+use futures::future::join;
+use runtime::io::{BufRead, DuplexStream, Interest, Read, Ready, ReadyBufRead, Write, duplex};
+
+use super::pipe_table::{Count, bytes, now, poll_once, readiness, transfer};
+
+#[test]
+fn g03_capacity_one_both_ways_at_once() {
+    let (a, b) = duplex(1);
+    let (a_read, a_write) = a.into_split();
+    let (b_read, b_write) = b.into_split();
+    // One task.
+    block_on(join(
+        transfer(a_write, b_read, 1 << 16, 1 << 16),
+        transfer(b_write, a_read, 1 << 16, 1 << 16),
+    ));
+    // Four threads, so that each end is on its own.
+    let (a, b) = duplex(1);
+    let (ends_a, ends_b) = (a.into_split(), b.into_split());
+    let threads = [(ends_a.1, ends_b.0), (ends_b.1, ends_a.0)].map(|(mut write, mut read)| {
+        let sender = thread::spawn(move || block_on(write.write_all(&bytes(10_000))).unwrap());
+        let receiver = thread::spawn(move || {
+            let mut got = vec![0; 10_000];
+            block_on(read.read_exact(&mut got)).unwrap();
+            assert!(got == bytes(10_000));
+        });
+        [sender, receiver]
+    });
+    threads.into_iter().flatten().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn g04_a_blocked_writer_sees_the_other_end_go() {
+    let (mut a, b) = duplex(1);
+    let writer = thread::spawn(move || block_on(a.write_all(&[0; 10])).unwrap_err().kind());
+    drop(b);
+    assert_eq!(writer.join().unwrap(), ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn g05_a_blocked_reader_gets_the_bytes_then_the_end() {
+    let (mut a, mut b) = duplex(16);
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        block_on(b.read_to_string(&mut text)).unwrap();
+        text
+    });
+    now(a.write_all(b"last words")).unwrap();
+    drop(a);
+    assert_eq!(reader.join().unwrap(), "last words");
+}
+
+#[test]
+fn g07_shutdown_with_bytes_buffered() {
+    let (mut a, mut b) = duplex(16);
+    now(a.write_all(b"rest")).unwrap();
+    now(a.shutdown()).unwrap();
+    now(a.shutdown()).unwrap();
+    assert_eq!(now(a.write(b"x")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(now(b.read(&mut [0; 16])).unwrap(), 4);
+    assert_eq!(now(b.read(&mut [0; 16])).unwrap(), 0);
+    now(b.write_all(b"reading goes on")).unwrap();
+    assert_eq!(now(a.read(&mut [0; 16])).unwrap(), 15);
+}
+
+#[test]
+fn g10_a_replaced_waker_may_drop_the_peer_end_when_it_is_dropped() {
+    struct Holds(#[allow(dead_code)] Mutex<Option<DuplexStream>>);
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (a, mut b) = duplex(8);
+    let holds = Waker::from(Arc::new(Holds(Mutex::new(Some(a)))));
+    assert!(b.poll_ready(&mut Context::from_waker(&holds), Interest::READ).is_pending());
+    drop(holds); // the pipe has the last one
+    let (count, waker) = Count::new();
+    let polled = b.poll_ready(&mut Context::from_waker(&waker), Interest::READ);
+    assert!(polled.is_ready() || count.get() == 1, "the end must not be missed");
+    assert_eq!(now(b.read(&mut [0; 1])).unwrap(), 0);
+
+    // The same for a writer that waits.
+    let (mut a, b) = duplex(1);
+    now(a.write_all(b"x")).unwrap();
+    let holds = Waker::from(Arc::new(Holds(Mutex::new(Some(b)))));
+    assert!(a.poll_ready(&mut Context::from_waker(&holds), Interest::WRITE).is_pending());
+    drop(holds);
+    let (count, waker) = Count::new();
+    let polled = a.poll_ready(&mut Context::from_waker(&waker), Interest::WRITE);
+    assert!(polled.is_ready() || count.get() == 1);
+    assert_eq!(now(a.write(b"y")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn g11_a_vectored_write_stops_exactly_at_the_edge() {
+    let (mut a, mut b) = duplex(5);
+    now(a.write_all(b"12")).unwrap();
+    let parts = [b"", &b"a"[..], b"", b"bcd", b"e"].map(IoSlice::new);
+    assert_eq!(now(a.write_vectored(&parts)).unwrap(), 3);
+    let mut buf = [0; 8];
+    assert_eq!(now(b.read(&mut buf)).unwrap(), 5);
+    assert_eq!(&buf[..5], b"12abc");
+}
+
+#[test]
+fn g13_both_ends_in_one_task() {
+    let (mut a, mut b) = duplex(3);
+    block_on(async {
+        let ping = async {
+            for _ in 0..100 {
+                a.write_all(b"ping!").await.unwrap();
+                a.read_exact(&mut [0; 5]).await.unwrap();
+            }
+        };
+        let pong = async {
+            for _ in 0..100 {
+                b.read_exact(&mut [0; 5]).await.unwrap();
+                b.write_all(b"pong!").await.unwrap();
+            }
+        };
+        join(ping, pong).await;
+    });
+}
+
+// ---------------------------------------------------------------- in place, and at random
+
+#[test]
+fn what_was_received_is_shown_in_place_and_consumed_in_pieces() {
+    let (mut a, mut b) = duplex(100_000);
+    let data = bytes(70_000);
+    now(a.write_all(&data)).unwrap();
+    drop(a);
+    let mut got = Vec::new();
+    loop {
+        let shown = now(b.fill_buf()).unwrap();
+        if shown.is_empty() {
+            break;
+        }
+        let n = shown.len().min(1000);
+        got.extend_from_slice(&shown[..n]);
+        assert_eq!(b.peek().len(), b.buffer().len());
+        b.consume(n);
+        assert_eq!(b.len(), data.len() - got.len());
+    }
+    assert!(got == data);
+}
+
+#[test]
+#[should_panic(expected = "consumed more than the buffer has")]
+fn consuming_more_than_was_shown_panics() {
+    let (mut a, mut b) = duplex(8);
+    now(a.write_all(b"abc")).unwrap();
+    b.peek();
+    b.consume(4);
+}
+
+#[test]
+fn lines_are_read_without_a_reader_around_it() {
+    let (mut a, mut b) = duplex(4);
+    let lines = thread::spawn(move || {
+        block_on(async {
+            let mut lines = Vec::new();
+            let mut line = String::new();
+            while b.read_line(&mut line).await.unwrap() > 0 {
+                lines.push(std::mem::take(&mut line));
+            }
+            lines
+        })
+    });
+    block_on(a.write_all(b"one\ntwo and more\n\nlast")).unwrap();
+    drop(a);
+    assert_eq!(lines.join().unwrap(), ["one\n", "two and more\n", "\n", "last"]);
+}
+
+#[test]
+fn random_operations_do_what_a_queue_does() {
+    for seed in 1..=10_u64 {
+        random_operations(seed, 10_000);
+    }
+}
+
+/// Through the public face: every outcome is predicted by a queue.
+fn random_operations(seed: u64, operations: usize) {
+    let mut state = seed;
+    let mut below = |n: usize| {
+        // An ordinary xorshift generator.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 20) as usize % n
+    };
+    let max = [1, 100, 512, 3000, 65_536][below(5)];
+    let (mut a, mut b) = duplex(max);
+    let mut model = VecDeque::new();
+    let source = bytes(8192);
+    for step in 0..operations {
+        let at = format!("seed {seed}, maximum {max}, step {step}");
+        let most = [8, 600, 8000][below(3)];
+        let size = below(most) + 1;
+        let (data, cut) = (&source[below(192)..][..size], below(size + 1));
+        match below(6) {
+            0 | 1 => {
+                let parts = [&data[..cut], &data[cut..]].map(IoSlice::new);
+                let fits = size.min(max - model.len());
+                let written = if below(2) == 0 {
+                    poll_once(a.write(data))
+                } else {
+                    poll_once(a.write_vectored(&parts))
+                };
+                match written {
+                    Poll::Ready(written) => assert_eq!(written.unwrap(), fits, "{at}"),
+                    Poll::Pending => assert_eq!(fits, 0, "{at}"),
+                }
+                model.extend(&data[..fits]);
+            }
+            2 | 3 => {
+                let mut buf = vec![0; size];
+                let (one, two) = buf.split_at_mut(cut);
+                let expected: Vec<u8> = model.drain(..size.min(model.len())).collect();
+                let read = if below(2) == 0 {
+                    poll_once(b.read_vectored(&mut [IoSliceMut::new(one), IoSliceMut::new(two)]))
+                } else {
+                    poll_once(b.read(&mut buf))
+                };
+                match read {
+                    Poll::Ready(read) => assert_eq!(read.unwrap(), expected.len(), "{at}"),
+                    Poll::Pending => assert!(expected.is_empty(), "{at}"),
+                }
+                assert!(buf.starts_with(&expected), "{at}");
+            }
+            4 => match poll_once(b.fill_buf()) {
+                Poll::Ready(shown) => {
+                    let shown = shown.unwrap();
+                    assert!(!shown.is_empty(), "{at}");
+                    assert!(shown.iter().eq(model.iter().take(shown.len())), "{at}");
+                    let n = size.min(shown.len());
+                    b.consume(n);
+                    model.drain(..n);
+                }
+                Poll::Pending => assert!(model.is_empty(), "{at}"),
+            },
+            _ => {
+                let readable = readiness(&mut b, Interest::READ).is_some();
+                assert_eq!(readable, !model.is_empty(), "{at}");
+                let writable = readiness(&mut a, Interest::WRITE).is_some();
+                assert_eq!(writable, model.len() < max, "{at}");
+            }
+        }
+        assert_eq!(b.len(), model.len(), "{at}");
+    }
+    drop(a);
+    let mut rest = Vec::new();
+    block_on(b.read_to_end(&mut rest)).unwrap();
+    assert!(model.into_iter().eq(rest), "seed {seed}");
+}
+
+#[test]
+fn pipes_are_charged_to_nobody_outside_a_task() {
+    block_on(poll_fn(|cx| {
+        let (mut a, mut b) = duplex(1);
+        for _ in 0..1000 {
+            a.try_write(b"x").unwrap();
+            assert!(b.poll_ready(cx, Interest::READ).is_ready());
+            b.try_read(&mut [0; 1]).unwrap();
+        }
+        Poll::Ready(())
+    }));
+}
