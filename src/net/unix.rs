@@ -76,7 +76,7 @@ impl UnixStream {
         let driver = evented::current()?;
         let backoff = Backoff::new();
         loop {
-            match mio::net::UnixStream::connect_addr(addr) {
+            match connect(addr) {
                 Ok(io) => {
                     let io = Evented::stream_in(io, driver)?;
                     io.connected(|io| io.peer_addr().map(drop)).await?;
@@ -159,7 +159,8 @@ impl UnixListener {
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
-        Ok(Self { io: Acceptor::new(mio::net::UnixListener::bind_addr(addr)?)? })
+        // Std's: mio 1.2 cuts the last byte off an abstract name that begins with a NUL.
+        Self::from_std(std::os::unix::net::UnixListener::bind_addr(addr)?)
     }
 
     /// Takes a listener of the standard library and makes it non-blocking.
@@ -251,6 +252,35 @@ impl Accept for mio::net::UnixListener {
 descriptor!(UnixListener, std::os::unix::net::UnixListener, |this| this.io.io(), |this| this
     .io
     .into_io());
+
+/// Begins to connect, without blocking.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn connect(addr: &SocketAddr) -> io::Result<mio::net::UnixStream> {
+    mio::net::UnixStream::connect_addr(addr)
+}
+
+/// Begins to connect, without blocking. By socket2: mio 1.2 cuts the last byte off an abstract name
+/// that begins with a NUL.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn connect(addr: &SocketAddr) -> io::Result<mio::net::UnixStream> {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+
+    let abstract_name = addr.as_abstract_name().map(|name| [b"\0", name].concat());
+    let path = match (&abstract_name, addr.as_pathname()) {
+        (Some(name), _) => Path::new(std::ffi::OsStr::from_bytes(name)),
+        (None, Some(path)) => path,
+        (None, None) => Path::new(""),
+    };
+    let addr = socket2::SockAddr::unix(path)?;
+    let kind = socket2::Type::STREAM.nonblocking().cloexec();
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, kind, None)?;
+    socket.connect(&addr)?;
+    Ok(mio::net::UnixStream::from_std(socket.into()))
+}
 
 mod halves {
     //! The halves of a [`UnixStream`].

@@ -3,6 +3,7 @@
 mod attributes;
 mod io_rows;
 mod layers;
+mod net;
 mod pipe_scenarios;
 mod pipe_table;
 mod readme;
