@@ -112,6 +112,8 @@ pub(super) struct Panic(Box<Mutex<Option<Box<dyn Any + Send>>>>);
 impl Panic {
     #[cold]
     pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
+        #[cfg(test)]
+        caught::add_one();
         Self(Box::new(Mutex::new(Some(payload))))
     }
 
@@ -151,7 +153,24 @@ pub(super) fn contain(f: impl FnOnce()) {
 
 #[cold]
 fn dispose(payload: Box<dyn Any + Send>) {
+    #[cfg(test)]
+    caught::add_one();
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
+    }
+}
+
+/// Counts the panics that were caught on this thread: among them is what loom has to say about the
+/// code inside the nets, which its models must not miss.
+#[cfg(test)]
+pub(super) mod caught {
+    std::thread_local!(static CAUGHT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) });
+
+    pub(super) fn add_one() {
+        CAUGHT.set(CAUGHT.get() + 1);
+    }
+
+    pub(crate) fn panics() -> usize {
+        CAUGHT.get()
     }
 }
