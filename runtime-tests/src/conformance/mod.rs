@@ -21,6 +21,7 @@ pub mod one_way_assertions;
 pub mod pair_assertions;
 mod tools;
 
+use runtime::Builder;
 use runtime::io::{ReadyRead, ReadyStream, ReadyWrite};
 use std::future::Future;
 use std::sync::mpsc;
@@ -48,6 +49,31 @@ impl Executor for Plain {
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         futures::executor::block_on(future)
+    }
+}
+
+/// The runtime with two workers; the assertion is the root future of a runtime of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct MultiThread;
+
+impl Executor for MultiThread {
+    const BUDGETED: bool = true;
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+        runtime.block_on(future)
+    }
+}
+
+/// The runtime without workers.
+#[derive(Clone, Copy, Debug)]
+pub struct CurrentThread;
+
+impl Executor for CurrentThread {
+    const BUDGETED: bool = true;
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        Builder::new_current_thread().build().expect("a runtime").block_on(future)
     }
 }
 
