@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod edges;
+mod rows;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
