@@ -20,11 +20,11 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// ```
 /// use runtime::time::{Duration, interval};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// let mut interval = interval(Duration::from_millis(10));
 /// interval.tick().await; // at once
 /// interval.tick().await; // 10 ms later
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
@@ -41,11 +41,11 @@ pub fn interval(period: Duration) -> Interval {
 /// ```
 /// use runtime::time::{Duration, Instant, interval_at};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// let period = Duration::from_millis(10);
 /// let mut interval = interval_at(Instant::now() + period, period);
 /// interval.tick().await; // 10 ms later
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
@@ -86,14 +86,14 @@ pub enum MissedTickBehavior {
 /// ```
 /// use runtime::time::{Duration, MissedTickBehavior, interval};
 ///
-/// # async fn example() {
-/// let mut interval = interval(Duration::from_secs(1));
+/// # runtime::Runtime::new().unwrap().block_on(async {
+/// let mut interval = interval(Duration::from_millis(10));
 /// interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-/// loop {
+/// for _ in 0..3 {
 ///     let planned = interval.tick().await;
 ///     println!("planned for {planned:?}");
 /// }
-/// # }
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct Interval {
@@ -116,6 +116,16 @@ impl Interval {
     /// # Cancel safety
     ///
     /// No tick is lost if the future is dropped before it is ready.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_millis(5));
+    /// let first = interval.tick().await;
+    /// assert_eq!(interval.tick().await, first + Duration::from_millis(5));
+    /// # });
+    /// ```
     pub fn tick(&mut self) -> impl Future<Output = Instant> + Send + Sync + '_ {
         poll_fn(|cx| self.poll_tick(cx))
     }
@@ -125,6 +135,15 @@ impl Interval {
     /// # Panics
     ///
     /// When polled after its runtime is gone.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_millis(5));
+    /// std::future::poll_fn(|cx| interval.poll_tick(cx)).await;
+    /// # });
+    /// ```
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(Pin::new(&mut self.sleep).poll(cx));
         let planned = self.sleep.deadline();
@@ -150,38 +169,110 @@ impl Interval {
     }
 
     /// Plans anew: the next tick is one period from now.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, Instant, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_millis(5));
+    /// interval.tick().await;
+    /// let now = Instant::now();
+    /// interval.reset();
+    /// assert!(interval.tick().await >= now + Duration::from_millis(5));
+    /// # });
+    /// ```
     pub fn reset(&mut self) {
         self.reset_after(self.period);
     }
 
     /// Plans anew: the next tick is now, the one after it a period later.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_secs(3600));
+    /// interval.tick().await;
+    /// interval.reset_immediately();
+    /// interval.tick().await; // at once
+    /// # });
+    /// ```
     pub fn reset_immediately(&mut self) {
         self.reset_after(Duration::ZERO);
     }
 
     /// Plans anew: the next tick is in `after`, the one after it a period later.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_secs(3600));
+    /// interval.tick().await;
+    /// interval.reset_after(Duration::from_millis(5));
+    /// interval.tick().await; // 5 ms later
+    /// # });
+    /// ```
     pub fn reset_after(&mut self, after: Duration) {
         self.reset_at(self.sleep.now().saturating_add(after));
     }
 
     /// Plans anew: the next tick is at `deadline`, the one after it a period later.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, Instant, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_secs(3600));
+    /// let at = Instant::now();
+    /// interval.reset_at(at);
+    /// assert_eq!(interval.tick().await, at);
+    /// # });
+    /// ```
     pub fn reset_at(&mut self, deadline: Instant) {
         self.sleep.reset(deadline);
     }
 
     /// The time between two ticks.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// assert_eq!(interval(Duration::from_secs(1)).period(), Duration::from_secs(1));
+    /// # });
+    /// ```
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
     /// What happens after a missed tick.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, MissedTickBehavior, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let interval = interval(Duration::from_secs(1));
+    /// assert_eq!(interval.missed_tick_behavior(), MissedTickBehavior::Delay);
+    /// # });
+    /// ```
     #[must_use]
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.behavior
     }
 
     /// Says what happens after a missed tick.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, MissedTickBehavior, interval};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut interval = interval(Duration::from_secs(1));
+    /// interval.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    /// assert_eq!(interval.missed_tick_behavior(), MissedTickBehavior::Burst);
+    /// # });
+    /// ```
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.behavior = behavior;
     }

@@ -23,14 +23,14 @@
 //! use std::time::Duration;
 //! use runtime::time;
 //!
-//! # async fn example() {
+//! # runtime::Runtime::new().unwrap().block_on(async {
 //! let started = time::Instant::now();
 //! time::sleep(Duration::from_millis(5)).await;
 //! assert!(started.elapsed() >= Duration::from_millis(5));
 //!
 //! let never = std::future::pending::<()>();
 //! assert!(time::timeout(Duration::from_millis(5), never).await.is_err());
-//! # }
+//! # });
 //! ```
 
 mod instant;

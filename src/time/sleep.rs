@@ -33,9 +33,9 @@ const AHEAD: Duration = Duration::from_millis(1);
 /// Dropping it cancels it and has no other effect.
 ///
 /// ```
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// runtime::time::sleep(std::time::Duration::from_millis(10)).await;
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
@@ -55,9 +55,9 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 /// use runtime::time::{Duration, Instant, sleep_until};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// sleep_until(Instant::now() + Duration::from_millis(10)).await;
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
@@ -98,11 +98,11 @@ pub(super) fn no_runtime(caller: &str) -> ! {
 /// ```
 /// use runtime::time::{Duration, Instant, sleep};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// let mut idle = sleep(Duration::from_secs(30));
 /// // Something happened:
 /// idle.reset(Instant::now() + Duration::from_secs(30));
-/// # }
+/// # });
 /// ```
 #[must_use = "a `Sleep` does nothing unless it is awaited"]
 pub struct Sleep {
@@ -126,10 +126,10 @@ impl Sleep {
     /// The point in time that this waits for.
     ///
     /// ```
-    /// # async fn example() {
+    /// # runtime::Runtime::new().unwrap().block_on(async {
     /// let deadline = runtime::time::Instant::now();
     /// assert_eq!(runtime::time::sleep_until(deadline).deadline(), deadline);
-    /// # }
+    /// # });
     /// ```
     #[must_use]
     pub fn deadline(&self) -> Instant {
@@ -139,10 +139,10 @@ impl Sleep {
     /// Whether the deadline has come.
     ///
     /// ```
-    /// # async fn example() {
+    /// # runtime::Runtime::new().unwrap().block_on(async {
     /// let sleep = runtime::time::sleep(std::time::Duration::from_secs(1));
     /// assert!(!sleep.is_elapsed());
-    /// # }
+    /// # });
     /// ```
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
@@ -158,11 +158,11 @@ impl Sleep {
     /// ```
     /// use runtime::time::{Duration, Instant, sleep};
     ///
-    /// # async fn example() {
+    /// # runtime::Runtime::new().unwrap().block_on(async {
     /// let mut sleep = sleep(Duration::from_secs(3600));
     /// sleep.reset(Instant::now());
     /// sleep.await;
-    /// # }
+    /// # });
     /// ```
     pub fn reset(&mut self, deadline: Instant) {
         self.deadline = deadline;

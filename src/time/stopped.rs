@@ -25,12 +25,12 @@ use crate::driver::Handle;
 /// ```
 /// use runtime::time::{self, Duration, Instant};
 ///
-/// # async fn example() {
+/// # runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// time::pause();
 /// let start = Instant::now();
 /// time::sleep(Duration::from_secs(3600)).await; // at once
 /// assert_eq!(start.elapsed(), Duration::from_secs(3600));
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn pause() {
@@ -48,10 +48,10 @@ pub fn pause() {
 /// ```
 /// use runtime::time;
 ///
-/// # async fn example() {
+/// # runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// time::pause();
 /// time::resume();
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn resume() {
@@ -80,12 +80,12 @@ pub fn resume() {
 /// ```
 /// use runtime::time::{self, Duration, Instant};
 ///
-/// # async fn example() {
+/// # runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// time::pause();
 /// let start = Instant::now();
 /// time::advance(Duration::from_millis(250)).await;
 /// assert_eq!(start.elapsed(), Duration::from_millis(250));
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn advance(duration: Duration) -> Advance {

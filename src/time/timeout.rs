@@ -33,12 +33,12 @@ use crate::coop;
 /// ```
 /// use runtime::time::{Duration, timeout};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// assert_eq!(timeout(Duration::ZERO, async { 1 }).await, Ok(1));
 ///
 /// let never = std::future::pending::<()>();
 /// assert!(timeout(Duration::from_millis(10), never).await.is_err());
-/// # }
+/// # });
 /// ```
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
@@ -63,13 +63,13 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// use runtime::time::{Duration, Instant, timeout_at};
 ///
 /// # async fn read() {}
-/// # async fn example() -> std::io::Result<()> {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// let deadline = Instant::now() + Duration::from_secs(10);
 /// // Both together within ten seconds:
 /// timeout_at(deadline, read()).await?;
 /// timeout_at(deadline, read()).await?;
-/// # Ok(())
-/// # }
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
 /// ```
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
@@ -81,10 +81,10 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::Int
 /// ```
 /// use runtime::time::{Duration, timeout};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// let timeout = timeout(Duration::from_secs(1), async { "unused" });
 /// assert_eq!(timeout.into_inner().await, "unused");
-/// # }
+/// # });
 /// ```
 #[must_use = "a `Timeout` does nothing unless it is awaited"]
 #[derive(Debug)]
@@ -96,16 +96,44 @@ pub struct Timeout<F> {
 
 impl<F> Timeout<F> {
     /// The future that is limited.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, timeout};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let timeout = timeout(Duration::from_secs(1), std::future::ready(1));
+    /// println!("{:?} in time?", timeout.get_ref());
+    /// # });
+    /// ```
     pub fn get_ref(&self) -> &F {
         &self.future
     }
 
     /// The future that is limited.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, timeout};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut timeout = timeout(Duration::from_secs(1), std::future::ready(1));
+    /// *timeout.get_mut() = std::future::ready(2);
+    /// assert_eq!(timeout.await, Ok(2));
+    /// # });
+    /// ```
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
 
     /// The future, without its limit.
+    ///
+    /// ```
+    /// use runtime::time::{Duration, timeout};
+    ///
+    /// # runtime::Runtime::new().unwrap().block_on(async {
+    /// let timeout = timeout(Duration::from_secs(1), std::future::ready(1));
+    /// assert_eq!(timeout.into_inner().await, 1);
+    /// # });
+    /// ```
     pub fn into_inner(self) -> F {
         self.future
     }
@@ -146,11 +174,11 @@ impl<F: Future> Future for Timeout<F> {
 /// use std::io;
 /// use runtime::time::{Duration, timeout};
 ///
-/// # async fn example() {
+/// # runtime::Runtime::new().unwrap().block_on(async {
 /// let never = std::future::pending::<()>();
 /// let elapsed = timeout(Duration::ZERO, never).await.unwrap_err();
 /// assert_eq!(io::Error::from(elapsed).kind(), io::ErrorKind::TimedOut);
-/// # }
+/// # });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());

@@ -492,3 +492,31 @@ fn resuming_the_clock_on_another_thread_lets_timers_fire() {
         drop(blocking);
     });
 }
+
+/// Tasks that move between workers with timers that wait, fire, are reset and are dropped.
+#[runtime::test(flavor = "multi_thread", worker_threads = 3)]
+async fn timers_of_tasks_that_move_between_workers_fire_and_never_early() {
+    let tasks: Vec<_> = (0..300_u64)
+        .map(|task| {
+            runtime::spawn(async move {
+                for round in 0..30 {
+                    let number = (task * 31 + round * 17) % 97;
+                    let mut sleep = time::sleep(ms(number % 5));
+                    let _ = poll(&mut sleep);
+                    yield_now().await; // perhaps on another worker from here on
+                    sleep.reset(Instant::now() + ms(number % 3));
+                    let deadline = sleep.deadline();
+                    if number % 7 == 0 {
+                        let _ = time::timeout(ms(number % 2), &mut sleep).await;
+                    } else {
+                        sleep.await;
+                        assert!(Instant::now() >= deadline);
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        time::timeout(Duration::from_secs(10), task).await.expect("it hangs").unwrap();
+    }
+}
