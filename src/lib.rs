@@ -30,7 +30,7 @@ pub mod time;
 #[cfg(not(loom))]
 mod runtime;
 
-/// Readiness-based I/O: the traits, their buffers and adapters, and the in-memory pipes.
+#[doc = include_str!("io/guide.md")]
 pub mod io {
     pub use crate::io_core::*;
     pub use crate::pipe::{DuplexStream, SimplexStream, duplex, simplex};

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::buf::{read_spare, with_spare};
+use super::when_ready::{Reading, Waiting};
 use super::{Interest, NonBlocking, Read, ReadyRead, Write};
 
 /// How much is in flight at most, each way.
@@ -50,7 +51,8 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
     let mut buf = Vec::new();
     let mut is_flushed = true;
     loop {
-        let is_ready = poll_fn(|cx| match reader.poll_ready(cx, Interest::READ) {
+        let mut waiting = Waiting::new(&mut *reader, Reading);
+        let is_ready = poll_fn(|cx| match waiting.poll_ready(cx, Interest::READ) {
             Poll::Ready(readiness) => Poll::Ready(readiness.map(|_| true)),
             Poll::Pending if !is_flushed => Poll::Ready(Ok(false)),
             Poll::Pending => {
@@ -58,7 +60,9 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
                 Poll::Pending
             }
         });
-        match is_ready.await {
+        let is_ready = is_ready.await;
+        drop(waiting);
+        match is_ready {
             Ok(true) => {}
             Ok(false) => {
                 flush(writer).await?;

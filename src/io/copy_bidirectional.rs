@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use super::buf::with_spare;
 use super::copy::IN_FLIGHT;
-use super::when_ready::poll_loop;
+use super::when_ready::{Waiting, poll_loop};
 use super::write::write_zero;
 use super::{Interest, NonBlocking, ReadyRead, ReadyStream, ReadyWrite};
 
@@ -48,10 +48,13 @@ where
     A: ReadyStream + ?Sized,
     B: ReadyStream + ?Sized,
 {
+    let mut a = Waiting::new(a, Interest::READ_WRITE);
+    let mut b = Waiting::new(b, Interest::READ_WRITE);
     let mut there = Direction::new();
     let mut back = Direction::new();
     poll_fn(move |cx| {
         // Both are polled before either outcome is looked at: each has to register its waits.
+        let (a, b) = (&mut *a, &mut *b);
         let (sent, received) = (there.poll(cx, a, b)?, back.poll(cx, b, a)?);
         let (Poll::Ready(sent), Poll::Ready(received)) = (sent, received) else {
             return Poll::Pending;

@@ -14,6 +14,8 @@ mod memory;
 mod read;
 mod ready;
 mod take;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod when_ready;
 mod words;
 mod write;
