@@ -118,7 +118,7 @@ impl List {
     }
 
     fn remove(&mut self, task: TaskPtr) {
-        let Links { prev, next } = links(task, |links| std::mem::take(links));
+        let Links { prev, next } = links(task, std::mem::take);
         match prev {
             Some(prev) => links(prev, |links| links.next = next),
             None => self.head = next,

@@ -476,7 +476,7 @@ fn a_cancelled_entry_sees_the_last_poll() {
                     hand.run_queue();
                 })
             };
-            wake(&handle, waker);
+            wake(&handle, &waker);
             if let Some(runnable) = hand.ready.pop() {
                 runnable.cancel(&hand.owned);
             }

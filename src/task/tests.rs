@@ -205,7 +205,11 @@ fn sizes_are_as_promised() {
     assert_eq!(size(new_task(async {}, &queue, here)), 72);
     assert_eq!(size(new_task(pending::<()>(), &queue, here)), 72);
     let bytes = [1_u64; 5];
-    assert_eq!(size(new_task(poll_fn(move |_| Poll::Ready(drop(bytes))), &queue, here)), 64 + 40);
+    let large = poll_fn(move |_| {
+        assert_eq!(bytes[4], 1);
+        Poll::Ready(())
+    });
+    assert_eq!(size(new_task(large, &queue, here)), 64 + 40);
     assert_eq!(size_of::<JoinHandle<String>>(), 8);
     assert_eq!(size_of::<Option<Runnable>>(), 8);
     assert_eq!(size_of::<AbortHandle>(), 8);
@@ -373,7 +377,7 @@ fn abort_before_the_first_poll_never_polls() {
     let handle = queue.spawn(async { panic!("polled") });
     let cancelled = Box::pin(handle.cancel());
     queue.run();
-    assert!(ready(cancelled).map(|()| ()).unwrap_err().is_cancelled());
+    assert!(ready(cancelled).unwrap_err().is_cancelled());
 }
 
 #[test]
@@ -455,7 +459,7 @@ fn a_handle_is_a_leaf_of_the_budget() {
     queue.run();
     let before = crate::coop::Budget::FULL.replace();
     let done = handles.into_iter().filter_map(|mut handle| match poll(&mut handle) {
-        Poll::Ready(output) => Some(output.unwrap()),
+        Poll::Ready(output) => output.ok(),
         Poll::Pending => None,
     });
     assert_eq!(done.count(), 128);
@@ -542,7 +546,7 @@ fn errors_say_what_happened_and_where() {
     let gave_up = catch_unwind(AssertUnwindSafe(|| cancelled.into_panic()));
     assert!(gave_up.is_err());
 
-    let panicked = ready(panicked).map(|()| ()).unwrap_err();
+    let panicked = ready(panicked).unwrap_err();
     assert!(panicked.to_string().ends_with("panicked: x 1"), "{panicked}");
     let error = io::Error::from(panicked);
     assert_eq!(error.kind(), io::ErrorKind::Other);
