@@ -459,8 +459,15 @@ fn a_sweep_sees_the_last_poll() {
 /// does}: the same without a sweep, and without the look that `run` takes. 2 threads, 3 models.
 #[test]
 fn a_cancelled_entry_sees_the_last_poll() {
-    let ways: [fn(&JoinHandle<u32>, Waker); 3] =
-        [|_, waker| waker.wake(), |_, waker| waker.wake_by_ref(), |handle, _| handle.abort()];
+    // The waker is kept until the end: dropping it would synchronize too.
+    let ways: [fn(&JoinHandle<u32>, &Waker); 3] = [
+        |_, waker| {
+            let waker = waker.clone();
+            waker.wake();
+        },
+        |_, waker| waker.wake_by_ref(),
+        |handle, _| handle.abort(),
+    ];
     for wake in ways {
         model(move || {
             let hand = Hand::new();
