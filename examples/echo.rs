@@ -140,7 +140,7 @@ where
         client.await.map_err(io::Error::other)??;
     }
     let elapsed = started.elapsed();
-    progress.cancel().await;
+    let _ = progress.cancel().await;
     Ok(Row { name, load, all, elapsed })
 }
 
