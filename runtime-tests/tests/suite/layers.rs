@@ -38,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("mio", &["src/driver/", "src/net/"]),
     ("libc", &["src/sys.rs"]),
-    ("socket2", &["src/io/buf.rs", "src/net/", "src/sys.rs"]),
+    ("socket2", &["src/io/buf.rs", "src/io/tests/", "src/net/", "src/sys.rs"]),
     ("slab", &["src/driver/"]),
     ("crossbeam_queue", &["src/sync.rs"]),
 ];
