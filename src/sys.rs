@@ -29,3 +29,12 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     const WSAENOBUFS: i32 = 10055;
     matches!(error.raw_os_error(), Some(WSAEMFILE | WSAENOBUFS))
 }
+
+/// Whether `error` says that a connection has been begun and will be there later, or not at all.
+pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::WouldBlock
+}

@@ -19,6 +19,7 @@ mod halves;
 mod socket;
 mod stream;
 pub mod tcp;
+mod tcp_socket;
 #[cfg(unix)]
 pub mod unix;
 
@@ -28,5 +29,6 @@ mod tests;
 pub use accept::Listener;
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp::{TcpListener, TcpStream};
+pub use tcp_socket::TcpSocket;
 #[cfg(unix)]
 pub use unix::{UnixListener, UnixStream};

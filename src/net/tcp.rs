@@ -67,7 +67,12 @@ impl TcpStream {
     }
 
     async fn connect_one(addr: SocketAddr) -> io::Result<Self> {
-        let io = Evented::stream(mio::net::TcpStream::connect(addr)?)?;
+        Self::connecting(mio::net::TcpStream::connect(addr)?).await
+    }
+
+    /// Waits until a connection that was begun is there.
+    pub(super) async fn connecting(io: mio::net::TcpStream) -> io::Result<Self> {
+        let io = Evented::stream(io)?;
         io.connected(|io| io.peer_addr().map(drop)).await?;
         Ok(Self { io })
     }

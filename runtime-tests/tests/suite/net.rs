@@ -10,7 +10,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use runtime::io::{BorrowedBuf, Interest, Read, Ready, ReadyRead, ReadyWrite, Write};
-use runtime::net::{Listener, TcpListener, TcpStream};
+use runtime::net::{Listener, TcpListener, TcpSocket, TcpStream};
 
 /// Two ends of a TCP connection.
 async fn tcp() -> (TcpStream, TcpStream) {
@@ -315,6 +315,22 @@ async fn a_half_knows_its_direction_only() {
 }
 
 #[runtime::test]
+async fn f13_any_backlog_listens() {
+    for backlog in [0, 1, 128, u32::MAX] {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        assert!(socket.reuseaddr().unwrap());
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = socket.local_addr().unwrap();
+        let listener = socket.listen(backlog).unwrap();
+        let mut client = TcpSocket::new_v4().unwrap().connect(addr).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(server.read(&mut [0; 2]).await.unwrap(), 1, "backlog {backlog}");
+    }
+}
+
+#[runtime::test]
 async fn f14_names_and_lists_are_tried_in_turn_and_the_last_error_counts() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -342,6 +358,34 @@ async fn f17_a_connection_that_was_reset_before_it_was_accepted_gives_errors_onl
     let _ = (stream.peer_addr(), stream.set_nodelay(true), stream.local_addr());
     let _ = (stream.take_error(), stream.ttl(), stream.shutdown().await);
     assert!(stream.write(b"x").await.is_err());
+}
+
+/// A socket that connects to its own address is connected with itself.
+#[cfg(target_os = "linux")]
+#[runtime::test]
+async fn f18_a_socket_that_connects_to_itself_does_not_hang() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let addr = socket.local_addr().unwrap();
+    let mut stream = socket.connect(addr).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), stream.local_addr().unwrap());
+    stream.write_all(b"echo").await.unwrap();
+    let mut buf = [0; 4];
+    stream.read_exact(&mut buf).await.unwrap();
+    assert_eq!(&buf, b"echo");
+}
+
+/// Registered before it connects, a fresh socket says "writable" and "hung up". Ours is registered
+/// after that, whoever made it, and a refused one says so (E15, E16).
+#[runtime::test]
+async fn e15_a_socket_with_options_connects_or_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let client = TcpSocket::new_v4().unwrap().connect(addr).await.unwrap();
+    assert_eq!(client.peer_addr().unwrap(), addr);
+    drop(listener);
+    let refused = TcpSocket::new_v4().unwrap().connect(addr).await;
+    assert_eq!(kind(refused), ErrorKind::ConnectionRefused);
 }
 
 #[runtime::test]

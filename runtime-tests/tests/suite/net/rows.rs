@@ -1,42 +1,20 @@
-//! The conformance suite on sockets: streams, references to them, halves, on both executors.
+//! The conformance suite on what borrows a socket: halves, and references to Unix streams. The other
+//! rows of sockets are in `net_rows.rs`.
 
 use std::io::{IoSlice, Result};
 use std::task::{Context, Poll};
 
 use runtime::io::{
     BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness, Ready, ReadyRead,
-    ReadyStream, ReadyWrite, leaf_io,
+    ReadyWrite, leaf_io,
 };
 use runtime::net::TcpStream;
 #[cfg(unix)]
 use runtime::net::UnixStream;
 use runtime_tests::conformance;
-use runtime_tests::conformance::{Executor, one_way_on, pair_on};
+use runtime_tests::conformance::{CurrentThread, pair_on};
 
 use super::tcp;
-
-/// A runtime of its own for each assertion.
-#[derive(Clone, Copy, Debug)]
-enum On {
-    CurrentThread,
-    MultiThread,
-}
-
-impl Executor for On {
-    const BUDGETED: bool = true;
-
-    fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let builder = match self {
-            On::CurrentThread => runtime::Builder::new_current_thread(),
-            On::MultiThread => {
-                let mut builder = runtime::Builder::new_multi_thread();
-                builder.worker_threads(1);
-                builder
-            }
-        };
-        { builder }.build().unwrap().block_on(future)
-    }
-}
 
 /// A stream that does everything through something that borrows it for one call.
 macro_rules! through {
@@ -97,60 +75,26 @@ macro_rules! through {
     };
 }
 
-through!(TcpByReference, TcpStream, |stream| &*stream, &*stream, &*stream);
 through!(TcpByHalves, TcpStream, |stream| stream.split().0, stream.split().1, *stream);
 
-conformance!(pair tcp_stream, pair_on(On::MultiThread, tcp));
-conformance!(pair tcp_stream_on_current_thread, pair_on(On::CurrentThread, tcp));
-conformance!(pair tcp_stream_by_reference, pair_on(On::CurrentThread, || async {
-    let (left, right) = tcp().await;
-    (TcpByReference(left), TcpByReference(right))
-}));
-conformance!(pair tcp_stream_by_borrowed_halves, pair_on(On::CurrentThread, || async {
+conformance!(pair tcp_borrowed_halves, pair_on(CurrentThread, || async {
     let (left, right) = tcp().await;
     (TcpByHalves(left), TcpByHalves(right))
-}));
-conformance!(one_way tcp_owned_halves, one_way_on(On::MultiThread, || async {
-    let (left, right) = tcp().await;
-    let (left_reader, writer) = left.into_split();
-    let (reader, right_writer) = right.into_split();
-    // Each connection is held by one half of it only.
-    drop(left_reader);
-    right_writer.forget();
-    (writer, reader)
-}).halves());
-conformance!(pair tcp_boxed_object, pair_on(On::CurrentThread, || async {
-    let (left, right) = tcp().await;
-    (Box::new(left) as Box<dyn ReadyStream>, Box::new(right) as Box<dyn ReadyStream>)
 }));
 
 #[cfg(unix)]
 mod unix {
     use super::*;
 
-    async fn unix() -> (UnixStream, UnixStream) {
-        UnixStream::pair().unwrap()
-    }
-
     through!(UnixByReference, UnixStream, |stream| &*stream, &*stream, &*stream);
     through!(UnixByHalves, UnixStream, |stream| stream.split().0, stream.split().1, *stream);
 
-    conformance!(pair unix_stream, pair_on(On::MultiThread, unix));
-    conformance!(pair unix_stream_on_current_thread, pair_on(On::CurrentThread, unix));
-    conformance!(pair unix_stream_by_reference, pair_on(On::CurrentThread, || async {
-        let (left, right) = unix().await;
+    conformance!(pair unix_shared, pair_on(CurrentThread, || async {
+        let (left, right) = UnixStream::pair().unwrap();
         (UnixByReference(left), UnixByReference(right))
     }));
-    conformance!(pair unix_stream_by_borrowed_halves, pair_on(On::CurrentThread, || async {
-        let (left, right) = unix().await;
+    conformance!(pair unix_borrowed_halves, pair_on(CurrentThread, || async {
+        let (left, right) = UnixStream::pair().unwrap();
         (UnixByHalves(left), UnixByHalves(right))
     }));
-    conformance!(one_way unix_owned_halves, one_way_on(On::MultiThread, || async {
-        let (left, right) = unix().await;
-        let (left_reader, writer) = left.into_split();
-        let (reader, right_writer) = right.into_split();
-        drop(left_reader);
-        right_writer.forget();
-        (writer, reader)
-    }).halves());
 }

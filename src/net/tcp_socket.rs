@@ -1,0 +1,195 @@
+//! [`TcpSocket`]: a TCP socket before it listens or connects, for what has to be set before.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::tcp::{TcpListener, TcpStream};
+use crate::sys;
+
+/// A TCP socket that neither listens nor connects yet, to set options on.
+///
+/// What has no method here can be set through `socket2::SockRef::from(&socket)`.
+///
+/// ```
+/// # async fn example() -> std::io::Result<()> {
+/// use runtime::net::TcpSocket;
+///
+/// let socket = TcpSocket::new_v4()?;
+/// socket.set_reuseaddr(true)?;
+/// socket.bind(([127, 0, 0, 1], 8080).into())?;
+/// let listener = socket.listen(1024)?;
+/// # Ok(()) }
+/// ```
+pub struct TcpSocket {
+    socket: Socket,
+}
+
+impl TcpSocket {
+    /// A socket for IPv4.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn new_v4() -> io::Result<Self> {
+        Self::new(Domain::IPV4)
+    }
+
+    /// A socket for IPv6.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn new_v6() -> io::Result<Self> {
+        Self::new(Domain::IPV6)
+    }
+
+    fn new(domain: Domain) -> io::Result<Self> {
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket })
+    }
+
+    /// Binds to a local address; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system (`AddrInUse`).
+    pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        self.socket.bind(&addr.into())
+    }
+
+    /// Listens, with room for `backlog` connections that nobody has accepted. The operating system
+    /// has limits of its own, and what is above them counts as the limit.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system; outside a runtime.
+    pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        self.socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
+        TcpListener::from_std(self.socket.into())
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system; outside a runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the attempt is given up and the socket closed.
+    pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        match self.socket.connect(&addr.into()) {
+            Err(error) if !sys::is_in_progress(&error) => return Err(error),
+            _ => {}
+        }
+        TcpStream::connecting(mio::net::TcpStream::from_std(self.socket.into())).await
+    }
+
+    /// The address that it is bound to.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let addr = self.socket.local_addr()?.as_socket();
+        addr.ok_or_else(|| io::Error::other("a TCP socket has an address of another family"))
+    }
+
+    /// The pending error of the socket (`SO_ERROR`), which asking clears.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+}
+
+/// A getter and a setter of one option.
+macro_rules! options {
+    ($(
+        $(#[$cfg:meta])?
+        $what:literal: $get:ident, $set:ident: $ty:ty => $getter:ident, $setter:ident;
+    )*) => {
+        impl TcpSocket {$(
+            #[doc = concat!("Sets ", $what, ".")]
+            ///
+            /// # Errors
+            ///
+            /// Those of the operating system.
+            $(#[$cfg])?
+            pub fn $set(&self, value: $ty) -> io::Result<()> {
+                self.socket.$setter(value)
+            }
+
+            #[doc = concat!("Asks for ", $what, ".")]
+            ///
+            /// # Errors
+            ///
+            /// Those of the operating system.
+            $(#[$cfg])?
+            pub fn $get(&self) -> io::Result<$ty> {
+                self.socket.$getter()
+            }
+        )*}
+    };
+}
+
+options! {
+    "whether an address may be bound that lingering connections use (`SO_REUSEADDR`)":
+        reuseaddr, set_reuseaddr: bool => reuse_address, set_reuse_address;
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+    "whether several sockets may bind one address and share its connections (`SO_REUSEPORT`)":
+        reuseport, set_reuseport: bool => reuse_port, set_reuse_port;
+    "whether idle connections are probed (`SO_KEEPALIVE`)":
+        keepalive, set_keepalive: bool => keepalive, set_keepalive;
+    "whether small writes are sent at once (`TCP_NODELAY`)":
+        nodelay, set_nodelay: bool => tcp_nodelay, set_tcp_nodelay;
+    "the size of the send buffer (`SO_SNDBUF`), which the operating system may round":
+        send_buffer_size, set_send_buffer_size: usize => send_buffer_size, set_send_buffer_size;
+    "the size of the receive buffer (`SO_RCVBUF`), which the operating system may round":
+        recv_buffer_size, set_recv_buffer_size: usize => recv_buffer_size, set_recv_buffer_size;
+    "how long closing waits, see [`TcpStream::set_linger`] (`SO_LINGER`)":
+        linger, set_linger: Option<Duration> => linger, set_linger;
+}
+
+impl fmt::Debug for TcpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for TcpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl AsRawFd for TcpSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(unix)]
+impl IntoRawFd for TcpSocket {
+    fn into_raw_fd(self) -> RawFd {
+        self.socket.into_raw_fd()
+    }
+}
+
+#[cfg(unix)]
+impl From<TcpSocket> for OwnedFd {
+    fn from(socket: TcpSocket) -> Self {
+        socket.socket.into()
+    }
+}
