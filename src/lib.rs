@@ -30,8 +30,9 @@ pub mod time;
 #[cfg(not(loom))]
 mod runtime;
 
-#[doc = include_str!("io/guide.md")]
 pub mod io {
+    #![doc = include_str!("io/guide.md")]
+
     pub use crate::io_core::*;
     pub use crate::pipe::{DuplexStream, SimplexStream, duplex, simplex};
 }

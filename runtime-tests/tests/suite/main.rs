@@ -4,7 +4,6 @@ mod attributes;
 mod io_rows;
 mod layers;
 mod net;
-mod net_rows;
 mod pipe_rows;
 mod pipe_scenarios;
 mod pipe_table;
