@@ -1,51 +1,52 @@
 //! The conformance suite on streams that a user might write or wrap: a leaf of their own, and what
-//! the crate puts around it.
+//! the crate puts around it. The leaf runs under an executor that knows nothing of the runtime; what
+//! is around it under ours, where the budget shows whether it is charged through every layer.
 
 use runtime::io::{
     BorrowedCursor, Interest, NonBlocking, Read, Readiness, Ready, ReadyRead, ReadyStream,
     ReadyWrite, Write, forward_io, leaf_io,
 };
 use runtime_tests::conformance;
-use runtime_tests::conformance::{one_way, pair};
+use runtime_tests::conformance::{CurrentThread, one_way_on, pair, pair_on};
 use runtime_tests::loopback::{Loopback, loopback};
 use std::io::{IoSlice, Result};
 use std::task::{Context, Poll};
 
 conformance!(pair user_leaf, pair(|| async { loopback(4096) }));
 conformance!(pair user_leaf_of_one_byte, pair(|| async { loopback(1) }));
-conformance!(pair user_leaf_and_box, pair(|| async {
+conformance!(pair user_leaf_and_box, pair_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (left, Box::new(right))
 }));
-conformance!(pair borrowed_object, pair(|| async {
+conformance!(pair borrowed_object, pair_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (Borrowed { stream: left }, Borrowed { stream: right })
 }));
-conformance!(pair boxed_object, pair(|| async {
+conformance!(pair boxed_object, pair_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (Box::new(left) as Box<dyn ReadyStream>, Box::new(right) as Box<dyn ReadyStream>)
 }));
-conformance!(pair boxed_sync_object, pair(|| async {
+conformance!(pair boxed_sync_object, pair_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (Box::new(left) as Box<dyn ReadyStream + Sync>, Box::new(right) as Box<dyn ReadyStream + Sync>)
 }));
-conformance!(pair wrapper, pair(|| async {
+conformance!(pair wrapper, pair_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (Named { _name: "left", stream: left }, Named { _name: "right", stream: right })
 }));
-conformance!(pair spurious, pair(|| async {
+conformance!(pair spurious, pair_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (Spurious { stream: left, calls: 0 }, Spurious { stream: right, calls: 0 })
 }));
-conformance!(one_way taken, one_way(|| async {
+conformance!(one_way taken, one_way_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (left, right.take(u64::MAX))
 }));
-conformance!(one_way taken_twice, one_way(|| async {
+conformance!(one_way taken_twice, one_way_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (left, right.take(1 << 40).take(u64::MAX))
 }));
-conformance!(one_way objects, one_way(|| async {
+conformance!(one_way objects, one_way_on(CurrentThread, || async {
     let (left, right) = loopback(1000);
     (Box::new(left) as Box<dyn ReadyWrite>, Box::new(right) as Box<dyn ReadyRead>)
 }));
