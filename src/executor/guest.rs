@@ -290,6 +290,10 @@ impl Seat {
         if scheduler.workers == 0 && self.advance_clock(root) {
             return;
         }
+        worker.before_park();
+        if !worker.core.queue.shared().is_empty() {
+            return; // the hook has spawned
+        }
         scheduler.guest.set_running(false);
         // Whoever injects a task, wakes the root or shuts down leaves a token in the parker after it
         // did so; what was injected before this thread sat down is served here.
@@ -304,6 +308,7 @@ impl Seat {
         if scheduler.workers > 0 {
             worker.found_work(); // a root poll is work: somebody has to watch
         }
+        worker.after_park();
     }
 
     /// On a paused clock with nothing left to do, time jumps to the next timer.

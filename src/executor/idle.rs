@@ -54,9 +54,10 @@ use std::time::Duration;
 
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
-/// How long the watch sleeps. A hostage starts after two periods at the latest, which with a
-/// scheduling delay on top stays within the promised 20 ms.
-pub(super) const WATCH_PERIOD: Duration = Duration::from_millis(8);
+/// How long the watch sleeps at most. A hostage is freed after two periods at the latest: one in
+/// which its worker's last poll began, and one in which nothing moved. The driver may round each up
+/// by a millisecond; with a scheduling delay on top that stays within the promised 20 ms.
+pub(super) const WATCH_PERIOD: Duration = Duration::from_millis(7);
 
 /// Workers a word.
 const GROUP: usize = 32;

@@ -168,7 +168,7 @@ impl Schedule for Scheduler {
 impl Scheduler {
     /// Starts a task. After shutdown it is refused: the caller drops what it gets then, outside its
     /// locks and borrows, which cancels the task.
-    #[inline]
+    #[inline(always)] // a large future must not be copied from frame to frame
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
         future: F,

@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::idle::WATCH_PERIOD;
 use super::park::Parker;
 use super::queue::Owner;
 use super::scheduler::Scheduler;
@@ -75,8 +76,11 @@ pub(super) struct Worker {
     left_park: Cell<bool>,
     /// Went to sleep as the watch.
     held_watch: Cell<bool>,
-    /// The others' ticks when this worker last slept as the watch.
+    /// The workers' ticks a watch's period ago, or longer, and when that was.
     seen: RefCell<Vec<u32>>,
+    seen_at: Cell<Instant>,
+    /// Whether they had moved when `seen` was last renewed.
+    others_moved: Cell<bool>,
     /// Wakers are being called for the driver: what they schedule queues up in order.
     dispatching: Cell<bool>,
     /// Reused between turns.
@@ -112,6 +116,8 @@ impl Worker {
             left_park: Cell::new(false),
             held_watch: Cell::new(false),
             seen: RefCell::default(),
+            seen_at: Cell::new(now),
+            others_moved: Cell::new(true),
             dispatching: Cell::new(false),
             woken: RefCell::default(),
             spin: Spin::new(may_spin),
@@ -357,26 +363,35 @@ impl Worker {
     /// Sleeps until there may be something to do.
     fn park(&self) {
         let scheduler = &*self.scheduler;
-        if let Some(hook) = &scheduler.config.on_park {
-            contain(|| hook());
-        }
+        self.before_park();
         scheduler.idle.park(self.core.index, self.searching.take());
         let mut woken = self.woken.take();
         if !scheduler.has_work() && !scheduler.is_shut_down() {
             self.sleep(&mut woken);
         }
         self.searching.set(scheduler.idle.unpark_self(self.core.index));
-        self.awake(woken);
-        if self.held_watch.get() {
-            self.free_hostages();
+        let now = self.awake(woken);
+        self.free_hostages(now);
+        self.after_park();
+    }
+
+    pub(super) fn before_park(&self) {
+        if let Some(hook) = &self.scheduler.config.on_park {
+            // What it schedules must be in sight of the last look, which leaves the slot aside.
+            self.dispatching.set(true);
+            contain(|| hook());
+            self.dispatching.set(false);
         }
-        if let Some(hook) = &scheduler.config.on_unpark {
+    }
+
+    pub(super) fn after_park(&self) {
+        if let Some(hook) = &self.scheduler.config.on_unpark {
             contain(|| hook());
         }
     }
 
     /// Back from a sleep: what came in meanwhile is queued, due timers fire.
-    pub(super) fn awake(&self, mut woken: Vec<Waker>) {
+    pub(super) fn awake(&self, mut woken: Vec<Waker>) -> Instant {
         let now = self.scheduler.driver_handle.clock.now();
         self.left_park.set(true);
         self.budget.set(Budget::FULL);
@@ -384,6 +399,7 @@ impl Worker {
         self.last_turn.set((now, self.tick.get()));
         self.scheduler.driver_handle.timers.fire(now, &mut woken);
         self.dispatch(woken);
+        now
     }
 
     /// A pool worker's sleep. Its parked bit is set and there is no work.
@@ -397,13 +413,10 @@ impl Worker {
             idle.take_watch(index)
         } else {
             idle.has_watch(index)
-                && (appointed || self.others_moved() || !idle.give_up_watch(index, anyone_runs))
+                && (appointed || self.others_moved.get() || !idle.give_up_watch(index, anyone_runs))
         };
         self.held_watch.set(watch);
-        if watch {
-            self.remember_ticks();
-        }
-        let at_most = watch.then_some(super::idle::WATCH_PERIOD);
+        let at_most = watch.then(|| self.until_look());
         if appointed && watch || !self.lead(at_most, woken) {
             let deadline = self.scheduler.driver_handle.timers.next_deadline(index);
             self.sleep_as_thread(deadline, at_most);
@@ -475,35 +488,38 @@ impl Worker {
         }
     }
 
-    fn remember_ticks(&self) {
+    /// How long the watch sleeps: until `seen` is a period old.
+    fn until_look(&self) -> Duration {
+        let now = self.scheduler.driver_handle.clock.now();
+        let since = now.saturating_duration_since(self.seen_at.get());
+        WATCH_PERIOD.checked_sub(since).filter(|left| !left.is_zero()).unwrap_or(WATCH_PERIOD)
+    }
+
+    /// What whoever is idle owes those who run: if a period has passed since the last look, takes
+    /// the run-next task from workers that have been in one poll for all that time. Everything else
+    /// of theirs can be stolen anyway.
+    fn free_hostages(&self, now: Instant) {
+        if now.saturating_duration_since(self.seen_at.get()) < WATCH_PERIOD {
+            return;
+        }
+        self.seen_at.set(now);
         let mut seen = self.seen.borrow_mut();
-        seen.clear();
-        seen.extend(self.scheduler.ticks());
-    }
-
-    fn others_moved(&self) -> bool {
-        let seen = self.seen.borrow();
-        let others = |(index, _): &(usize, u32)| *index != self.core.index;
-        !self.scheduler.ticks().enumerate().filter(others).eq(seen
-            .iter()
-            .copied()
-            .enumerate()
-            .filter(others))
-    }
-
-    /// The watch's duty: takes the run-next task from workers that have been in one poll since it
-    /// went to sleep. Everything else of theirs can be stolen anyway.
-    fn free_hostages(&self) {
-        let seen = self.seen.borrow();
-        for (index, (tick, &before)) in self.scheduler.ticks().zip(seen.iter()).enumerate() {
-            if tick == before
-                && index != self.core.index
-                && self.scheduler.runs(index)
+        let ticks: Vec<u32> = self.scheduler.ticks().collect();
+        let mut moved = false;
+        for (index, (tick, before)) in ticks.iter().zip(&*seen).enumerate() {
+            if index == self.core.index {
+                continue;
+            }
+            if tick != before {
+                moved = true;
+            } else if self.scheduler.runs(index)
                 && let Some(task) = self.scheduler.remotes[index].queue.steal_next()
             {
                 self.core.queue.push_back(task);
             }
         }
+        self.others_moved.set(moved);
+        *seen = ticks;
     }
 }
 

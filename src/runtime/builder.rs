@@ -193,7 +193,8 @@ impl Builder {
         self
     }
 
-    /// Calls `f` before a worker goes to sleep. It must not block; a panic in it is swallowed.
+    /// Calls `f` before a worker, or a thread inside `block_on` that does a worker's job, goes to
+    /// sleep. It must not block; a panic in it is swallowed.
     ///
     /// ```
     /// runtime::Builder::new_multi_thread().on_thread_park(|| { /* count it */ });
@@ -203,7 +204,7 @@ impl Builder {
         self
     }
 
-    /// Calls `f` after a worker has woken up. It must not block; a panic in it is swallowed.
+    /// Calls `f` after such a sleep. It must not block; a panic in it is swallowed.
     ///
     /// ```
     /// runtime::Builder::new_multi_thread().on_thread_unpark(|| { /* count it */ });
