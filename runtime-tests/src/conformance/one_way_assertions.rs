@@ -600,8 +600,8 @@ pub fn downcasts_work<M: OneWay>(maker: M) {
     run(maker, |maker| async move {
         let (mut writer, mut reader) = maker.connect().await;
         through(&mut writer, &mut reader).await;
-        assert_eq!(writer.is_write_vectored(), (&mut writer).is_write_vectored());
-        assert_eq!(reader.is_read_vectored(), (&mut reader).is_read_vectored());
+        assert_eq!(writer.is_write_vectored(), Write::is_write_vectored(&&mut writer));
+        assert_eq!(reader.is_read_vectored(), Read::is_read_vectored(&&mut reader));
         through(writer, reader).await;
     });
 }
