@@ -235,6 +235,7 @@ impl Drop for Ready<'_> {
     }
 }
 
+#[inline]
 fn wants(interest: Interest) -> Wants {
     let read = if interest.is_readable() { READ } else { 0 };
     let write = if interest.is_writable() { WRITE } else { 0 };
@@ -243,20 +244,20 @@ fn wants(interest: Interest) -> Wants {
 }
 
 /// What was seen, as far as it was asked for; that something is over is always told.
+#[inline]
 fn readiness(seen: Snapshot, wants: Wants) -> io::Result<Readiness> {
     if seen.is_gone() {
         return Err(source::gone());
     }
-    let said = [
-        (READ, READ | RD_CLOSED, Readiness::READ),
-        (WRITE, WRITE | WR_CLOSED, Readiness::WRITE),
-        (PRIORITY, PRIORITY, Readiness::PRIORITY),
-    ];
     let mut readiness = Readiness::EMPTY;
-    for (wanted, bits, word) in said {
-        if wants.include(wanted) && seen.has(bits) {
-            readiness |= word;
-        }
+    if wants.include(READ) && seen.has(READ | RD_CLOSED) {
+        readiness |= Readiness::READ;
+    }
+    if wants.include(WRITE) && seen.has(WRITE | WR_CLOSED) {
+        readiness |= Readiness::WRITE;
+    }
+    if wants.include(PRIORITY) && seen.has(PRIORITY) {
+        readiness |= Readiness::PRIORITY;
     }
     if seen.has(RD_CLOSED | WR_CLOSED) {
         readiness |= Readiness::HUP;

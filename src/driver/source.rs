@@ -60,6 +60,7 @@ impl Wants {
     }
 
     /// Reading and writing: whose lists and ticks are concerned. Urgent data goes with reading.
+    #[inline]
     fn sides(self) -> [bool; 2] {
         [self.0 & (READ | PRIORITY) != 0, self.0 & WRITE != 0]
     }
@@ -73,16 +74,19 @@ impl Wants {
     }
 
     /// The bits that satisfy this wish.
+    #[inline]
     fn satisfied_by(self) -> u64 {
         self.0 | self.closed() | GONE
     }
 
     /// The bits that satisfy this wish and never go away.
+    #[inline]
     fn closed(self) -> u64 {
         let [read, write] = self.sides();
         (if read { RD_CLOSED } else { 0 }) | if write { WR_CLOSED } else { 0 }
     }
 
+    #[inline]
     fn waiter_bits(self) -> u64 {
         let [read, write] = self.sides();
         (if read { READ_WAITER } else { 0 }) | if write { WRITE_WAITER } else { 0 }
@@ -94,6 +98,7 @@ impl Wants {
 pub(super) struct Snapshot(u64);
 
 impl Snapshot {
+    #[inline]
     pub(super) fn has(self, bits: u64) -> bool {
         self.0 & bits != 0
     }
@@ -107,6 +112,7 @@ impl Snapshot {
         self.has(wants.closed())
     }
 
+    #[inline]
     pub(super) fn satisfies(self, wants: Wants) -> bool {
         self.has(wants.satisfied_by())
     }
@@ -179,6 +185,7 @@ impl Source {
         self.slot as usize
     }
 
+    #[inline]
     pub(super) fn snapshot(&self) -> Snapshot {
         // Ordering: Acquire pairs with the Release of `update`, so that whoever sees readiness also
         // sees what the dispatching thread did before.
@@ -226,6 +233,7 @@ impl Source {
     }
 
     /// Readiness for `wants`, or the waker of `cx` is kept for `owner`.
+    #[inline]
     pub(super) fn poll(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
         let seen = self.snapshot();
         if !seen.satisfies(wants) {
@@ -272,6 +280,7 @@ impl Source {
         if satisfied { Poll::Ready(seen) } else { Poll::Pending }
     }
 
+    #[inline]
     fn forget(&self, seen: Snapshot, wants: Wants, reading: u64, writing: u64) {
         self.update(|word| {
             let now = Snapshot(word);
