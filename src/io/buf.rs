@@ -291,6 +291,7 @@ impl<'a> BorrowedCursor<'a> {
     }
 
     /// Copies in as much of `bytes` as fits and says how much that was.
+    #[inline]
     pub fn append_some(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.capacity());
         self.append(&bytes[..n]);

@@ -46,6 +46,9 @@ use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 /// while the rest is being copied, and never finds the word busy for long.
 const SECTION: usize = if cfg!(any(loom, test)) { 8 } else { MAX_BLOCK };
 
+/// Up to here blocks double even if little is buffered, to be changed less often.
+const STEADY_BLOCK: usize = 4096;
+
 /// What both sides share. The two words are 64 bytes apart, so never in one cache line, and so are
 /// the words of two lanes that were allocated one after the other.
 #[repr(C)]
@@ -177,6 +180,43 @@ impl Writer {
         self.lane.head.unregister();
     }
 
+    /// Copies all of `bytes` in; the caller knows that there is space.
+    #[inline]
+    pub(super) fn write_one(&mut self, bytes: &[u8]) {
+        if bytes.len() > SECTION {
+            return self.write(bytes.len(), iter::once(bytes));
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        let (tail, waker) = self.lane.tail.begin();
+        let at = position(tail);
+        match self.last.get() {
+            Some(last)
+                if tail & DETACHED == 0 && last.room(distance(at, last.base)) >= bytes.len() =>
+            {
+                last.write(distance(at, last.base), bytes);
+            }
+            _ => self.write_across(tail, bytes),
+        }
+        self.lane.tail.finish(advance(at, bytes.len()));
+        wake(waker);
+    }
+
+    /// In a section: copies all of `bytes` in, which takes at least one more block.
+    #[cold]
+    fn write_across(&mut self, tail: usize, mut bytes: &[u8]) {
+        let mut at = position(tail);
+        if tail & DETACHED != 0 {
+            self.attach(at, bytes.len());
+        }
+        while !bytes.is_empty() {
+            let copied = self.append(at, bytes);
+            bytes = &bytes[copied..];
+            at = advance(at, copied);
+        }
+    }
+
     /// Copies the first `amount` bytes of `parts` in; the caller knows that there is space, and that
     /// the parts have as many.
     #[inline]
@@ -210,12 +250,11 @@ impl Writer {
     }
 
     /// In a section: copies what the last segment has room for, at least one byte.
-    #[inline]
     fn append(&mut self, at: usize, bytes: &[u8]) -> usize {
         let mut room = 0;
         if let Some(last) = self.last.get() {
             let offset = distance(at, last.base);
-            room = bytes.len().min(last.capacity() - offset);
+            room = bytes.len().min(last.room(offset));
             if room > 0 {
                 last.write(offset, &bytes[..room]);
             }
@@ -236,11 +275,14 @@ impl Writer {
         self.lane.first.store(block, Relaxed);
     }
 
-    /// In a section: links another block, larger than the last, since the reader lags behind.
+    /// In a section: links another block, as large as what is buffered, so that a pipe that lags
+    /// behind gets few and large ones, and one that is nearly empty stays in the processor's cache.
     #[cold]
     fn extend(&mut self, at: usize, wanted: usize) {
+        self.seen = self.lane.head.seen();
+        let buffered = distance(at, position(self.seen));
         let doubled = self.last.get().map_or(0, |last| last.capacity().saturating_mul(2));
-        let block = self.block(at, doubled.max(wanted));
+        let block = self.block(at, wanted.max(buffered).max(doubled.min(STEADY_BLOCK)));
         self.link(block);
     }
 
@@ -276,6 +318,7 @@ impl Writer {
     }
 
     /// Whether writing fails from now on.
+    #[inline]
     pub(super) fn is_broken(&self) -> bool {
         // Ordering: Acquire as in `space`.
         self.lane.tail.own() & CLOSED != 0 || self.lane.reader_gone.load(Acquire)
@@ -391,8 +434,8 @@ impl Reader {
         let end = position(self.seen);
         let mut at = start;
         while at != end {
-            self.settle(at);
-            let piece = self.piece(at);
+            let len = self.settle(at);
+            let piece = self.piece(at, len);
             let taken = sink(piece).min(piece.len());
             let enough = taken < piece.len();
             at = advance(at, taken);
@@ -416,7 +459,14 @@ impl Reader {
     #[inline]
     pub(super) fn buffer(&self) -> &[u8] {
         let at = self.at();
-        if position(self.seen) == at { &[] } else { self.piece(at) }
+        match self.current.get() {
+            Some(current) if position(self.seen) != at => {
+                // Ordering: Acquire as in `settle`.
+                let next = current.next.load(Acquire);
+                self.piece(at, self.len_until(next, at))
+            }
+            _ => &[],
+        }
     }
 
     /// Consumes bytes that `buffer` has shown.
@@ -433,9 +483,10 @@ impl Reader {
         }
     }
 
-    /// Makes `current` the segment with the byte at `at`, which was published.
+    /// Makes `current` the segment with the byte at `at`, which was published; says how many of the
+    /// bytes that were seen it has from there.
     #[inline]
-    fn settle(&mut self, at: usize) {
+    fn settle(&mut self, at: usize) -> usize {
         loop {
             let Some(current) = self.current.get() else {
                 self.take_first();
@@ -444,10 +495,22 @@ impl Reader {
             };
             // Ordering: Acquire pairs with the Release in `Writer::link`, for `base`.
             let next = current.next.load(Acquire);
-            match Held::new(next).get() {
-                Some(following) if following.base == at => self.advance_to(next, at),
-                _ => return,
+            let len = self.len_until(next, at);
+            if len > 0 {
+                return len;
             }
+            self.advance_to(next, at);
+        }
+    }
+
+    /// How many of the bytes that were seen lie between `at` and the segment `next`. If there is no
+    /// next segment, then there was none when those bytes were published, and all are in this one.
+    #[inline]
+    fn len_until(&self, next: *mut Segment, at: usize) -> usize {
+        let len = distance(position(self.seen), at);
+        match Held::new(next).get() {
+            Some(next) => len.min(distance(next.base, at)),
+            None => len,
         }
     }
 
@@ -483,17 +546,10 @@ impl Reader {
         }
     }
 
-    /// The bytes from `at` that `current` has, of those that were seen.
+    /// These bytes, which `current` has.
     #[inline]
-    fn piece(&self, at: usize) -> &[u8] {
-        let Some(current) = self.current.get() else { return &[] };
-        let mut len = distance(position(self.seen), at);
-        // Ordering: Acquire as in `settle`. If there is no next segment now, then there was none
-        // when the seen bytes were published, and all of them are in this one.
-        if let Some(next) = Held::new(current.next.load(Acquire)).get() {
-            len = len.min(distance(next.base, at));
-        }
-        current.bytes(distance(at, current.base), len)
+    fn piece(&self, at: usize, len: usize) -> &[u8] {
+        self.current.get().map_or(&[], |current| current.bytes(distance(at, current.base), len))
     }
 
     /// Gives all memory of a drained lane to the thread's cache.
@@ -571,10 +627,4 @@ impl Lane {
         // Ordering: Acquire pairs with the Release in `Reader::advance_to`; both sides may take.
         Held::new(self.spare.swap(ptr::null_mut(), Acquire)).take()
     }
-}
-
-/// A single slice as the parts of a write.
-#[inline]
-pub(super) fn one(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    iter::once(bytes)
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use loom::future::block_on;
 use loom::thread;
 
-use super::lane::{Fill, Reader, Space, Writer, lane_at, one};
+use super::lane::{Fill, Reader, Space, Writer, lane_at};
 use super::word::MAX_DISTANCE;
 
 /// A lane whose positions wrap around after a few bytes.
@@ -20,7 +20,7 @@ fn write(writer: &mut Writer, bytes: &[u8]) -> usize {
     match writer.space(bytes.len()) {
         Space::Free(space) => {
             let amount = space.min(bytes.len());
-            writer.write(amount, one(bytes));
+            writer.write_one(&bytes[..amount]);
             amount
         }
         Space::Full | Space::Broken => 0,

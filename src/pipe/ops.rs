@@ -4,7 +4,7 @@
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::task::{Context, Poll, ready};
 
-use super::lane::{Fill, Reader, Space, Writer, one};
+use super::lane::{Fill, Reader, Space, Writer};
 use crate::coop;
 use crate::io_core::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness,
@@ -131,7 +131,13 @@ pub(super) fn peek(reader: &mut Reader) -> &[u8] {
 
 #[inline]
 pub(super) fn write(writer: &mut Writer, buf: &[u8]) -> Result<NonBlocking<usize>> {
-    write_parts(writer, buf.len(), one(buf))
+    let accepted = match accept(writer, buf.len()) {
+        Ok(NonBlocking::Ready(accepted)) => accepted,
+        other => return other,
+    };
+    writer.write_one(&buf[..accepted]);
+    coop::charge(accepted);
+    Ok(NonBlocking::Ready(accepted))
 }
 
 pub(super) fn write_vectored(
@@ -139,27 +145,27 @@ pub(super) fn write_vectored(
     bufs: &[IoSlice<'_>],
 ) -> Result<NonBlocking<usize>> {
     let total = bufs.iter().fold(0_usize, |sum, buf| sum.saturating_add(buf.len()));
-    write_parts(writer, total, bufs.iter().map(|buf| &**buf))
-}
-
-#[inline]
-fn write_parts<'a>(
-    writer: &mut Writer,
-    total: usize,
-    parts: impl Iterator<Item = &'a [u8]>,
-) -> Result<NonBlocking<usize>> {
-    let accepted = match writer.space(total) {
-        Space::Free(space) => space.min(total),
-        Space::Full if total > 0 => return Ok(NonBlocking::WouldBlock),
-        Space::Full => 0,
-        Space::Broken => {
-            coop::charge(0);
-            return Err(ErrorKind::BrokenPipe.into());
-        }
+    let accepted = match accept(writer, total) {
+        Ok(NonBlocking::Ready(accepted)) => accepted,
+        other => return other,
     };
-    writer.write(accepted, parts);
+    writer.write(accepted, bufs.iter().map(|buf| &**buf));
     coop::charge(accepted);
     Ok(NonBlocking::Ready(accepted))
+}
+
+/// How much of so many bytes can be written; charges an error.
+#[inline]
+fn accept(writer: &mut Writer, total: usize) -> Result<NonBlocking<usize>> {
+    match writer.space(total) {
+        Space::Free(space) => Ok(NonBlocking::Ready(space.min(total))),
+        Space::Full if total > 0 => Ok(NonBlocking::WouldBlock),
+        Space::Full => Ok(NonBlocking::Ready(0)),
+        Space::Broken => {
+            coop::charge(0);
+            Err(ErrorKind::BrokenPipe.into())
+        }
+    }
 }
 
 pub(super) fn shutdown(writer: &mut Writer) -> Result<NonBlocking<()>> {

@@ -91,6 +91,15 @@ impl Segment {
         self.data.len()
     }
 
+    /// How much can be appended after `offset`.
+    #[inline]
+    pub(super) fn room(&self, offset: usize) -> usize {
+        match &self.data {
+            Data::Block(block) => block.len() - offset,
+            Data::Chunk(_) => 0,
+        }
+    }
+
     /// Whether it is an owned block, which can serve again, and not somebody's chunk.
     pub(super) fn is_block(&self) -> bool {
         matches!(self.data, Data::Block(_))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::lane::{Fill, Reader, Space, Writer, lane, lane_at, one};
+use super::lane::{Fill, Reader, Space, Writer, lane, lane_at};
 use super::word::MAX_DISTANCE;
 
 /// A small generator (xorshift64*), so that a failure can be repeated from its seed.
@@ -42,7 +42,7 @@ fn write(writer: &mut Writer, bytes: &[u8]) -> usize {
     match writer.space(bytes.len()) {
         Space::Free(space) => {
             let amount = space.min(bytes.len());
-            writer.write(amount, one(bytes));
+            writer.write_one(&bytes[..amount]);
             amount
         }
         Space::Full | Space::Broken => 0,
