@@ -223,8 +223,9 @@ impl Patience {
 pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker
         && let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
+        // The payload is the user's as well.
+        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
     {
-        // Dropping a payload may panic as well; a waker that panics may leak one box.
-        std::mem::forget(payload);
+        std::mem::forget(payload); // and there it ends
     }
 }
