@@ -33,6 +33,8 @@ use std::iter;
 use std::ptr;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+
 use super::cache;
 use super::segment::{Held, MAX_BLOCK, Segment, free};
 use super::word::{
@@ -203,6 +205,21 @@ impl Writer {
         wake(waker);
     }
 
+    /// Queues a chunk that is not empty as it is; the caller knows that there is space.
+    pub(super) fn write_chunk(&mut self, chunk: Bytes) {
+        let at = position(self.lane.tail.own());
+        let end = advance(at, chunk.len());
+        let segment = Segment::chunk(at, chunk);
+        let (tail, waker) = self.lane.tail.begin();
+        if tail & DETACHED != 0 {
+            self.start(segment);
+        } else {
+            self.link(segment);
+        }
+        self.lane.tail.finish(end);
+        wake(waker);
+    }
+
     /// In a section: copies all of `bytes` in, which takes at least one more block.
     #[cold]
     fn write_across(&mut self, tail: usize, mut bytes: &[u8]) {
@@ -269,10 +286,16 @@ impl Writer {
     /// In a section: begins the list anew; the reader has none.
     #[cold]
     fn attach(&mut self, at: usize, wanted: usize) {
-        let block = Box::into_raw(self.block(at, wanted));
-        self.last.set(block);
+        let block = self.block(at, wanted);
+        self.start(block);
+    }
+
+    /// In a section: makes this segment the list.
+    fn start(&mut self, segment: Box<Segment>) {
+        let segment = Box::into_raw(segment);
+        self.last.set(segment);
         // Ordering: Relaxed, published by the end of the section.
-        self.lane.first.store(block, Relaxed);
+        self.lane.first.store(segment, Relaxed);
     }
 
     /// In a section: links another block, as large as what is buffered, so that a pipe that lags
@@ -329,6 +352,7 @@ impl Writer {
     }
 
     /// The bytes on their way.
+    #[cfg(all(test, not(loom)))]
     pub(super) fn buffered(&self) -> usize {
         let tail = position(self.lane.tail.own());
         distance(tail, position(self.lane.head.seen()))
@@ -373,6 +397,7 @@ impl Reader {
     /// Looks for bytes: sees all there are unless those that were seen are as many as `wanted`.
     #[inline]
     pub(super) fn fill(&mut self, wanted: usize) -> Fill {
+        debug_assert!(wanted > 0, "who wants nothing need not ask");
         let at = self.at();
         if distance(position(self.seen), at) < wanted {
             self.seen = self.lane.tail.seen();
@@ -447,6 +472,21 @@ impl Reader {
             self.lane.head.publish(at);
         }
         distance(at, start)
+    }
+
+    /// After `Fill::Data`: takes at most `max` bytes that lie in one place; a chunk that was queued is
+    /// not copied.
+    pub(super) fn read_chunk(&mut self, max: usize) -> Bytes {
+        let at = self.at();
+        let len = self.settle(at).min(max);
+        let taken = match self.current.get().and_then(|c| Some((c.as_chunk()?, c.base))) {
+            Some((chunk, base)) => chunk.slice(distance(at, base)..distance(at, base) + len),
+            None => Bytes::copy_from_slice(self.piece(at, len)),
+        };
+        if len > 0 {
+            self.lane.head.publish(advance(at, len));
+        }
+        taken
     }
 
     /// After `Fill::Data`: makes `buffer` show at least one byte.

@@ -4,6 +4,8 @@
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
+
 use super::lane::{Fill, Reader, Space, Writer};
 use crate::coop;
 use crate::io_core::{
@@ -127,7 +129,41 @@ pub(super) fn peek(reader: &mut Reader) -> &[u8] {
     reader.buffer()
 }
 
+/// The inherent `try_read_bytes`: `None` if it would block.
+pub(super) fn read_bytes(reader: &mut Reader, max: usize) -> Option<Bytes> {
+    let mut taken = Bytes::new();
+    if max > 0 {
+        match reader.fill(max) {
+            Fill::Data => taken = reader.read_chunk(max),
+            Fill::Empty => return None,
+            Fill::End => {}
+        }
+    }
+    coop::charge(taken.len());
+    Some(taken)
+}
+
 // ---------------------------------------------------------------- writing
+
+/// A chunk of this size or more is handed over, a smaller one is cheaper to copy.
+const HAND_OVER: usize = 4096;
+
+/// The inherent `try_write_bytes`.
+pub(super) fn write_bytes(writer: &mut Writer, bytes: &mut Bytes) -> Result<NonBlocking<usize>> {
+    let accepted = match accept(writer, bytes.len()) {
+        Ok(NonBlocking::Ready(accepted)) => accepted,
+        other => return other,
+    };
+    let chunk = bytes.split_to(accepted);
+    if accepted < HAND_OVER {
+        writer.write_one(&chunk);
+    } else {
+        writer.write_chunk(chunk);
+    }
+    // Nothing was copied, but the other end has as much to work on.
+    coop::charge(accepted);
+    Ok(NonBlocking::Ready(accepted))
+}
 
 #[inline]
 pub(super) fn write(writer: &mut Writer, buf: &[u8]) -> Result<NonBlocking<usize>> {
@@ -258,6 +294,27 @@ macro_rules! pipe_read {
                 $crate::pipe::ops::try_read(&mut self.reader, buf)
             }
 
+            /// Takes at most `max` bytes, after waiting if there are none. A chunk that was queued by
+            /// `write_bytes` is handed over without a copy. Empty at the end.
+            ///
+            /// # Errors
+            ///
+            /// None at present.
+            ///
+            /// # Cancel safety
+            ///
+            /// Cancel safe: a future that is dropped before it was ready has taken nothing.
+            pub async fn read_bytes(&mut self, max: usize) -> std::io::Result<bytes::Bytes> {
+                loop {
+                    if max > 0 {
+                        $crate::io_core::Ready::ready(self, $crate::io_core::Interest::READ).await?;
+                    }
+                    if let Some(taken) = $crate::pipe::ops::read_bytes(&mut self.reader, max) {
+                        return Ok(taken);
+                    }
+                }
+            }
+
             /// Shows bytes that are buffered without consuming them: the longest piece that lies in
             /// one place. Empty if there are none.
             pub fn peek(&mut self) -> &[u8] {
@@ -310,6 +367,24 @@ macro_rules! pipe_write {
             /// has gone.
             pub fn try_write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
                 $crate::pipe::ops::write(&mut self.writer, buf)?.into_result()
+            }
+
+            /// Queues all of `bytes`, after waiting for room if necessary. Large chunks are queued as
+            /// they are, without a copy, in order with everything else that is written.
+            ///
+            /// # Errors
+            ///
+            /// `BrokenPipe` after a shutdown, or when the reader has gone.
+            ///
+            /// # Cancel safety
+            ///
+            /// Cancel safe: what was not queued is still in `bytes`.
+            pub async fn write_bytes(&mut self, bytes: &mut bytes::Bytes) -> std::io::Result<()> {
+                while !bytes.is_empty() {
+                    $crate::io_core::Ready::ready(self, $crate::io_core::Interest::WRITE).await?;
+                    $crate::pipe::ops::write_bytes(&mut self.writer, bytes)?;
+                }
+                Ok(())
             }
 
             /// The most bytes that can be under way from here, as given at construction.

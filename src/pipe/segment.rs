@@ -72,7 +72,6 @@ impl Segment {
     }
 
     /// A chunk as it is.
-    #[allow(dead_code)]
     pub(super) fn chunk(base: usize, chunk: Bytes) -> Box<Self> {
         Self::new(base, Data::Chunk(chunk))
     }

@@ -51,7 +51,7 @@ fn write(writer: &mut Writer, bytes: &[u8]) -> usize {
 
 fn read(reader: &mut Reader, most: usize) -> Vec<u8> {
     let mut got = Vec::new();
-    if reader.fill(most) == Fill::Data {
+    if most > 0 && reader.fill(most) == Fill::Data {
         reader.read(|piece| {
             let taken = piece.len().min(most - got.len());
             got.extend_from_slice(&piece[..taken]);
@@ -80,8 +80,12 @@ fn run(seed: u64, limit: usize, operations: usize) {
                 let bytes: Vec<u8> = (0..size).map(|i| next.wrapping_add(i as u8)).collect();
                 let fits = size.min(limit - model.len());
                 let cut = random.below(size + 1);
-                if random.below(2) == 0 {
+                let kind = random.below(3);
+                if kind == 0 {
                     assert_eq!(write(&mut writer, &bytes), fits, "{at}");
+                } else if kind == 1 && fits > 0 {
+                    assert!(matches!(writer.space(size), Space::Free(n) if n >= fits), "{at}");
+                    writer.write_chunk(bytes::Bytes::copy_from_slice(&bytes[..fits]));
                 } else if writer.space(size) != Space::Full {
                     writer.write(fits, [&bytes[..cut], &[], &bytes[cut..]]);
                 }
@@ -92,8 +96,16 @@ fn run(seed: u64, limit: usize, operations: usize) {
                 }
             }
             3..=4 => {
-                let expected: Vec<u8> = model.drain(..size.min(model.len())).collect();
-                assert_eq!(read(&mut reader, size), expected, "{at}");
+                let got = if size == 0 || random.below(2) == 0 || reader.fill(size) != Fill::Data {
+                    let got = read(&mut reader, size);
+                    assert_eq!(got.len(), size.min(model.len()), "{at}");
+                    got
+                } else {
+                    reader.read_chunk(size).to_vec()
+                };
+                assert_eq!(got.is_empty(), size.min(model.len()) == 0, "{at}");
+                let expected: Vec<u8> = model.drain(..got.len()).collect();
+                assert_eq!(got, expected, "{at}");
                 if !expected.is_empty() && std::mem::take(&mut writing) {
                     woken.1 += 1;
                 }

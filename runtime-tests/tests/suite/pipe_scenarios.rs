@@ -275,3 +275,36 @@ fn pipes_are_charged_to_nobody_outside_a_task() {
         Poll::Ready(())
     }));
 }
+
+#[test]
+fn chunks_are_handed_over_without_a_copy_and_in_order_with_bytes() {
+    let (mut a, mut b) = duplex(100_000);
+    let chunk = bytes::Bytes::from(bytes(60_000));
+    let mut queued = chunk.clone();
+    now(a.write_all(b"before")).unwrap();
+    now(a.write_bytes(&mut queued)).unwrap();
+    assert!(queued.is_empty());
+    now(a.write_all(b"after")).unwrap();
+    assert!(now(b.read_bytes(0)).unwrap().is_empty());
+    assert_eq!(now(b.read_bytes(100)).unwrap(), "before");
+    let first = now(b.read_bytes(20_000)).unwrap();
+    let second = now(b.read_bytes(usize::MAX)).unwrap();
+    assert_eq!(first.as_ptr(), chunk.as_ptr(), "the same memory");
+    assert_eq!(second.as_ptr(), chunk[20_000..].as_ptr());
+    assert_eq!((first.len(), second.len()), (20_000, 40_000));
+    drop((first, second));
+    assert_eq!(now(b.read_bytes(100)).unwrap(), "after");
+
+    // Inside the same limit: what does not fit stays with the caller when it gives up.
+    let mut queued = bytes::Bytes::from(bytes(150_000));
+    assert!(poll_once(a.write_bytes(&mut queued)).is_pending());
+    assert_eq!((queued.len(), b.len()), (50_000, 100_000));
+    let mut got = vec![0; 100_000];
+    now(b.read_exact(&mut got)).unwrap();
+    now(a.write_bytes(&mut queued)).unwrap();
+    drop(a);
+    now(b.read_to_end(&mut got)).unwrap();
+    assert!(got == bytes(150_000));
+    assert!(now(b.read_bytes(9)).unwrap().is_empty());
+    assert!(now(b.read_bytes(0)).unwrap().is_empty());
+}
