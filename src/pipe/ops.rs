@@ -382,7 +382,7 @@ macro_rules! pipe_write {
             pub async fn write_bytes(&mut self, bytes: &mut bytes::Bytes) -> std::io::Result<()> {
                 while !bytes.is_empty() {
                     $crate::io_core::Ready::ready(self, $crate::io_core::Interest::WRITE).await?;
-                    $crate::pipe::ops::write_bytes(&mut self.writer, bytes)?;
+                    let _ = $crate::pipe::ops::write_bytes(&mut self.writer, bytes)?;
                 }
                 Ok(())
             }
