@@ -6,6 +6,8 @@ use std::io::{ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
 
 use runtime::io::{Interest, Read, Write, copy};
 use runtime::net::{UnixListener, UnixStream};
@@ -81,12 +83,55 @@ async fn e22_more_events_than_one_batch_holds_reach_everybody() {
     }
 }
 
+/// Readers that share a stream come and go on two threads; the writer sends the next byte when one
+/// of them has answered the last, so that a lost wake-up would stop everything.
+#[runtime::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_byte_waits_for_a_reader_that_has_left() {
+    const BYTES: usize = 5000;
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    let reader = Arc::new(reader);
+    let readers: Vec<_> = (0..6)
+        .map(|number: usize| {
+            let reader = reader.clone();
+            runtime::spawn(async move {
+                let mut count = 0;
+                for round in number.. {
+                    if round % 3 == 0 {
+                        // Waits for a moment only.
+                        let _ = futures::poll!(pin!(reader.readable()));
+                    }
+                    reader.readable().await.unwrap();
+                    match reader.try_read(&mut [0]) {
+                        Ok(0) => break,
+                        Ok(_) => {
+                            count += 1;
+                            (&*reader).write_all(b"!").await.unwrap();
+                        }
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+                    }
+                }
+                count
+            })
+        })
+        .collect();
+    for _ in 0..BYTES {
+        writer.write_all(b"?").await.unwrap();
+        writer.read_exact(&mut [0]).await.unwrap();
+    }
+    writer.shutdown().await.unwrap();
+    let mut sum = 0;
+    for reader in readers {
+        sum += reader.await.unwrap();
+    }
+    assert_eq!(sum, BYTES);
+}
+
 #[runtime::test]
 async fn e14_waiting_to_read_leaves_writability_alone() {
     let (one, _two) = UnixStream::pair().unwrap();
     assert_eq!(kind(one.try_read(&mut [0])), ErrorKind::WouldBlock);
-    assert!(futures::poll!(std::pin::pin!(one.readable())).is_pending());
-    assert!(futures::poll!(std::pin::pin!(one.writable())).is_ready());
+    assert!(futures::poll!(pin!(one.readable())).is_pending());
+    assert!(futures::poll!(pin!(one.writable())).is_ready());
     let both = one.ready(Interest::READ_WRITE).await.unwrap();
     assert!(both.write() && !both.read());
 }
