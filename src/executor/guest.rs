@@ -297,7 +297,7 @@ impl Seat {
         scheduler.guest.set_running(false);
         // Whoever injects a task, wakes the root or shuts down leaves a token in the parker after it
         // did so; what was injected before this thread sat down is served here.
-        let mut woken = Vec::new();
+        let mut woken = worker.take_woken();
         let injected = scheduler.workers == 0 && !scheduler.injector.is_empty();
         if !injected && !scheduler.is_shut_down() && !worker.lead(None, &mut woken) {
             let deadline = scheduler.driver_handle.timers.next_deadline(worker.core.index);

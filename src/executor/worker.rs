@@ -342,6 +342,11 @@ impl Worker {
         self.dispatch(woken);
     }
 
+    /// The list that the next `awake` gives back.
+    pub(super) fn take_woken(&self) -> Vec<Waker> {
+        self.woken.take()
+    }
+
     /// Calls wakers, with no lock held. Tasks of this runtime queue up here, in order.
     fn dispatch(&self, mut woken: Vec<Waker>) {
         if woken.is_empty() {
@@ -365,7 +370,7 @@ impl Worker {
         let scheduler = &*self.scheduler;
         self.before_park();
         scheduler.idle.park(self.core.index, self.searching.take());
-        let mut woken = self.woken.take();
+        let mut woken = self.take_woken();
         if !scheduler.has_work() && !scheduler.is_shut_down() {
             self.sleep(&mut woken);
         }
