@@ -248,11 +248,15 @@ impl Pool {
                 let mut state = self.lock();
                 let idle = state.idle.len();
                 state.idle.retain(|other| !std::sync::Arc::ptr_eq(other, &sleeper));
-                if state.idle.len() == idle {
-                    drop(state);
-                    if let Handed::Job(task) = sleeper.wait(None) {
-                        return Some(task);
-                    }
+                if state.idle.len() < idle {
+                    // In one step off the stack and no longer counted: a job that comes in between
+                    // would be queued for a thread that never looks at the queue again.
+                    state.threads -= 1;
+                    return None;
+                }
+                drop(state);
+                if let Handed::Job(task) = sleeper.wait(None) {
+                    return Some(task);
                 }
             }
         }
