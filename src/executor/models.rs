@@ -285,6 +285,29 @@ fn while_one_runs_a_parked_worker_holds_the_watch() {
     });
 }
 
+/// A thread sits down on the guest's seat and gives a task to its run-next slot while the only worker
+/// parks: one of the two sees to it that the worker watches.
+#[test]
+fn a_task_of_the_guest_is_watched_from_its_first_one_on() {
+    loom::model(|| {
+        let pool = Pool::new(1);
+        let guest_runs = Arc::new(AtomicBool::new(false));
+        let parking = {
+            let (pool, guest_runs) = (Arc::clone(&pool), Arc::clone(&guest_runs));
+            thread::spawn(move || {
+                pool.idle.park(0, false);
+                guest_runs.load(Ordering::Relaxed) && pool.idle.take_watch(0)
+            })
+        };
+        // `Guest::set_running`, then the first push, which calls `leave`.
+        guest_runs.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let called = pool.idle.leave(1);
+        let took = parking.join().unwrap();
+        assert!(called == Some(0) || took, "the worker sleeps and nobody watches the guest");
+    });
+}
+
 /// The watch gives up just when another worker starts to run: one of them notices.
 #[test]
 fn the_watch_is_given_up_only_if_nobody_runs() {

@@ -2,7 +2,8 @@
 //!
 //! A turn of the loop is a *tick*: one task is polled. Where the task comes from, in order:
 //!
-//! 1. every `global_queue_interval` ticks the injector, so that a busy worker cannot starve it;
+//! 1. every `global_queue_interval` ticks the injector, so that a busy worker cannot starve it; what
+//!    is found there ends a run-next chain;
 //! 2. the run-next slot, as long as the chain of run-next tasks has budget left (each link costs a
 //!    unit and inherits the rest, so a chain is at most 128 polls long before others get a turn);
 //! 3. the front of the worker's own queue;
@@ -72,7 +73,7 @@ pub(super) struct Worker {
     budget: Cell<Budget>,
     /// Counted as searching in `idle`.
     searching: Cell<bool>,
-    /// Has been parked and not run a task since.
+    /// Has been parked, or absent, and not had a task since.
     left_park: Cell<bool>,
     /// Went to sleep as the watch.
     held_watch: Cell<bool>,
@@ -91,7 +92,8 @@ pub(super) struct Worker {
 
 /// Restores the thread's former worker.
 pub(super) struct Entered {
-    former: Option<Rc<Worker>>,
+    /// `None` in destructors of thread-locals, where nothing could be entered.
+    former: Option<Option<Rc<Worker>>>,
     _driver: driver::EnterGuard,
 }
 
@@ -113,7 +115,7 @@ impl Worker {
             last_turn: Cell::new((now, 0)),
             budget: Cell::new(Budget::FULL),
             searching: Cell::new(false),
-            left_park: Cell::new(false),
+            left_park: Cell::new(true),
             held_watch: Cell::new(false),
             seen: RefCell::default(),
             seen_at: Cell::new(now),
@@ -125,9 +127,10 @@ impl Worker {
         })
     }
 
-    /// Makes this the calling thread's worker.
+    /// Makes this the calling thread's worker. In destructors of thread-locals it cannot be: there
+    /// what is spawned and woken goes through the injector.
     pub(super) fn enter(self: &Rc<Self>) -> Entered {
-        let former = CURRENT.replace(Some(Rc::clone(self)));
+        let former = CURRENT.try_with(|current| current.replace(Some(Rc::clone(self)))).ok();
         let _driver = self.scheduler.driver_handle.enter(self.core.index);
         Entered { former, _driver }
     }
@@ -178,6 +181,9 @@ impl Worker {
             // displaces is work for others.
             self.core.queue.push_back(displaced);
             self.scheduler.notify();
+        } else if self.left_park.get() {
+            // The root future's first task since its thread sat down: somebody has to watch.
+            self.found_work();
         }
     }
 
@@ -199,6 +205,10 @@ impl Worker {
             && self.injector_is_due()
             && let Some(task) = scheduler.injector.pop()
         {
+            // It ends the run-next chain: its full budget must not prolong that for ever.
+            if let Some(next) = self.core.queue.pop_next() {
+                self.core.queue.push_back(next);
+            }
             self.budget.set(Budget::FULL);
             return Some(task);
         }
@@ -530,9 +540,10 @@ impl Worker {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let former = self.former.take();
-        let left = CURRENT.try_with(|current| current.replace(former));
-        drop(left);
+        if let Some(former) = self.former.take() {
+            let left = CURRENT.try_with(|current| current.replace(former));
+            drop(left);
+        }
     }
 }
 
