@@ -2,6 +2,7 @@
 
 pub mod conformance;
 pub mod loopback;
+pub mod rig;
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 //! One binary for every integration test: it links once and shows one summary.
 
 mod attributes;
+mod contracts;
 mod io_rows;
 mod layers;
 mod net;
@@ -8,4 +9,5 @@ mod pipe_rows;
 mod pipe_scenarios;
 mod pipe_table;
 mod readme;
+mod scenarios_a;
 mod time;
