@@ -1,4 +1,85 @@
 //! A minimal asynchronous runtime with built-in pipes.
+//!
+//! A work-stealing executor drives a reactor; `TcpStream`, `UnixStream` and the in-memory pipes all
+//! implement the same readiness-based traits, so code that is generic over a stream can wait without
+//! a buffer and be tested without a socket.
+//!
+//! ```
+//! use runtime::io::{Read, Write};
+//! use runtime::net::{TcpListener, TcpStream};
+//!
+//! async fn echo(mut stream: impl Read + Write) -> std::io::Result<()> {
+//!     let mut buffer = [0; 1024];
+//!     loop {
+//!         match stream.read(&mut buffer).await? {
+//!             0 => return stream.shutdown().await,
+//!             read => stream.write_all(&buffer[..read]).await?,
+//!         }
+//!     }
+//! }
+//!
+//! #[runtime::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+//!     let (stream, _) = listener.accept().await?;
+//!     runtime::spawn(echo(stream));
+//!
+//!     client.write_all(b"hello").await?;
+//!     client.shutdown().await?;
+//!     let mut answer = String::new();
+//!     client.read_to_string(&mut answer).await?;
+//!     assert_eq!(answer, "hello");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | where | what |
+//! |---|---|
+//! | [`macro@main`], [`macro@test`] | attributes for the function at the top |
+//! | [`Runtime`], [`Builder`], [`Handle`] | a runtime as a value, for programs with a main of their own |
+//! | [`spawn`], [`task`] | tasks, their handles, the cooperative budget |
+//! | [`spawn_blocking`] | a pool of threads for what blocks |
+//! | [`io`] | the traits, buffers, adapters, `copy` |
+//! | [`pipe`] | connections in memory |
+//! | [`net`] | TCP and Unix sockets |
+//! | [`time`] | `sleep`, `timeout`, `interval`, and a clock that tests can stop |
+//!
+//! # Choosing
+//!
+//! * **What waits** is a task: [`spawn`] it. A task moves between threads and must be `Send`.
+//! * **What blocks** (files, other libraries, long system calls) goes to [`spawn_blocking`]. A task
+//!   that blocks keeps its worker from everything else; the other workers take over what they can
+//!   within 20 ms, which is a safety net and not a plan.
+//! * **What computes for long** gives way now and then by
+//!   [`consume_budget`](task::coop::consume_budget). Operations of this crate do so by themselves.
+//! * **What must not give way** for its neighbours' sake is
+//!   [`unconstrained`](task::coop::unconstrained).
+//!
+//! # Cancellation
+//!
+//! A future is cancelled by dropping it, a task by [`abort`](task::JoinHandle::abort) or
+//! [`cancel`](task::JoinHandle::cancel). Each method says what it loses when it is dropped half way:
+//! single operations and waits lose nothing; loops such as `read_exact` and `write_all` say how far
+//! they may have come.
+//!
+//! # Shutdown
+//!
+//! Dropping the [`Runtime`] drops every task, on its own threads; new ones are refused with a handle
+//! that says cancelled, and I/O returns errors. Nothing hangs. Inside async code it does not wait.
+//!
+//! # Fairness
+//!
+//! If polls are bounded, a woken task runs after at most one pass over the tasks before it; a busy
+//! worker looks at timers and sockets at least every 100 µs between polls, and at tasks from outside
+//! every 61 polls. While another worker is idle, nothing waits longer than 20 ms behind a poll that
+//! does not end. The exception is the future of [`Runtime::block_on`], which stays on its thread.
+//!
+//! # Platforms
+//!
+//! Tested on Linux; other Unix systems and Windows (without the Unix sockets) are what mio and
+//! socket2 support. A process that has started a runtime must not go on after `fork` without `exec`:
+//! the child has none of the threads and shares the descriptors of the driver.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

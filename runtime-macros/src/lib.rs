@@ -4,8 +4,8 @@
 //! dependencies: `syn` and `quote` would take longer to build than the whole runtime, and what
 //! there is to parse is one function signature and four named values.
 //!
-//! The floors: `parse` turns tokens into an [`Function`](parse::Function) and
-//! [`Arguments`](parse::Arguments), `expand` turns these into tokens, `error` is the one way to say
+//! The floors: `parse` turns tokens into an `Function` and
+//! `Arguments`, `expand` turns these into tokens, `error` is the one way to say
 //! no. No file here does two of the three.
 
 #![warn(missing_docs)]

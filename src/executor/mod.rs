@@ -56,5 +56,4 @@ mod worker;
 pub(crate) use self::{
     guest::in_async_context,
     scheduler::{Config, Hook, PoolWorker, Scheduler, new, timer_shards},
-    worker::contain,
 };

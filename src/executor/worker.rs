@@ -18,7 +18,6 @@
 //! Sleeping is in `sleep`: see `idle` for who wakes whom, `park` for how.
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -32,7 +31,7 @@ use crate::coop::Budget;
 use crate::driver;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::Runnable;
+use crate::task::{Runnable, contain};
 
 /// The longest time between two looks of a busy worker at the driver, its own long polls aside.
 const TURN_PERIOD: Duration = Duration::from_micros(100);
@@ -543,16 +542,6 @@ impl Drop for Entered {
         if let Some(former) = self.former.take() {
             let left = CURRENT.try_with(|current| current.replace(former));
             drop(left);
-        }
-    }
-}
-
-/// Calls user code that must not take the worker down with it.
-pub(crate) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // A payload's own Drop may panic as well; the second payload is leaked rather than dropped.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
         }
     }
 }

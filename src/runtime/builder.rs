@@ -10,6 +10,7 @@ use super::{Handle, Inner, Runtime};
 use crate::blocking::{Pool, Start};
 use crate::driver;
 use crate::executor::{self, Config, Hook};
+use crate::task::contain;
 
 /// More workers than any machine has cores for.
 const MAX_WORKERS: usize = 1024;
@@ -372,11 +373,11 @@ impl ThreadSettings {
             let _inside = handle.enter();
             // A hook that panics must not cost the runtime a thread.
             if let Some(on_start) = on_start {
-                executor::contain(|| on_start());
+                contain(|| on_start());
             }
             body();
             if let Some(on_stop) = on_stop {
-                executor::contain(|| on_stop());
+                contain(|| on_stop());
             }
         })
     }

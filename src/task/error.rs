@@ -145,7 +145,7 @@ impl Drop for Panic {
 ///
 /// The panic hook has already reported them; the payload is dropped, and if that panics in turn, the
 /// second payload is leaked: there is no end to what a payload's destructor may do.
-pub(super) fn contain(f: impl FnOnce()) {
+pub(crate) fn contain(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         dispose(payload);
     }

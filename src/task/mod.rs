@@ -1,43 +1,8 @@
-//! Tasks: one heap cell per future, and the right to poll it.
+//! Tasks: futures that run by themselves.
 //!
-//! This module knows no queue and no thread. A scheduler gives it a future and gets a [`Runnable`],
-//! which it runs when it likes; a wake gives it another one through [`Schedule`]. That is all that
-//! passes between them, and there is no `Arc` between them either.
-//!
-//! | file | what |
-//! |---|---|
-//! | `state.rs` | the state word and its transitions: the protocol |
-//! | `cell.rs` | the memory: layout, vtable, everything generic over the future, nearly all `unsafe` |
-//! | `list.rs` | the tasks to be dropped at shutdown |
-//! | `runnable.rs` | run, park, complete |
-//! | `waker.rs` | the `RawWaker` functions |
-//! | `current.rs` | which task this thread polls; self-wake; ids |
-//! | `join.rs`, `error.rs` | what users hold and get |
-//!
-//! # The run right
-//!
-//! One bit, `ACTIVE`, decides who may touch the future: a task is born with it, in its creator's
-//! hand; a worker that polled gives it up when the future is `Pending` and nobody has woken it since;
-//! a wake of an idle task takes it and hands it to the scheduler as a `Runnable`. So no two threads
-//! are ever in one future, and a wake is never lost: it finds the bit unset and takes it, or finds it
-//! set and leaves `NOTIFIED`, which the holder sees when it tries to give the bit up.
-//!
-//! # Why a raw pointer to the scheduler is enough
-//!
-//! A cell points at its scheduler without counting. The pointer is followed in one place, `schedule`,
-//! by someone who has just taken the run right of an *idle* task. That the scheduler lives then:
-//!
-//! 1. An idle task that is not complete is linked in the scheduler's [`OwnedTasks`]: a poll links the
-//!    task before it can give up the run right, and only completion unlinks it.
-//! 2. Completion needs the run right. Whoever holds it between the wake and the queue, holds up the
-//!    completion, so the task stays linked.
-//! 3. The scheduler is not freed before [`OwnedTasks::is_empty`] and its queues are drained: that is
-//!    what its shutdown waits for.
-//! 4. A complete task is never scheduled, so what is kept of it (handles, wakers) may outlive
-//!    everything.
-//!
-//! From the moment the `Runnable` is in a queue, another thread may run it and shutdown may end; a
-//! scheduler that does more after that clones the `Arc` that it is lent first.
+//! [`spawn`](crate::spawn) makes one and gives a [`JoinHandle`], through which it can be awaited,
+//! [aborted](JoinHandle::abort), or [cancelled and waited for](JoinHandle::cancel). Dropping the handle
+//! detaches the task. The cooperative budget, with which tasks give way to one another, is in [`coop`].
 //!
 //! # What is kept for how long
 //!
@@ -54,6 +19,47 @@
 //! destructor, the joiner's waker and a payload's destructor are all run behind a net. The first
 //! payload of poll or destructor of the future goes to the [`JoinError`]; later ones are dropped. If
 //! dropping a payload panics, that second payload is leaked.
+
+// Inside.
+//
+// This module knows no queue and no thread. A scheduler gives it a future and gets a [`Runnable`],
+// which it runs when it likes; a wake gives it another one through [`Schedule`]. That is all that
+// passes between them, and there is no `Arc` between them either.
+//
+// | file | what |
+// |---|---|
+// | `state.rs` | the state word and its transitions: the protocol |
+// | `cell.rs` | the memory: layout, vtable, everything generic over the future, nearly all `unsafe` |
+// | `list.rs` | the tasks to be dropped at shutdown |
+// | `runnable.rs` | run, park, complete |
+// | `waker.rs` | the `RawWaker` functions |
+// | `current.rs` | which task this thread polls; self-wake; ids |
+// | `join.rs`, `error.rs` | what users hold and get |
+//
+// # The run right
+//
+// One bit, `ACTIVE`, decides who may touch the future: a task is born with it, in its creator's
+// hand; a worker that polled gives it up when the future is `Pending` and nobody has woken it since;
+// a wake of an idle task takes it and hands it to the scheduler as a `Runnable`. So no two threads
+// are ever in one future, and a wake is never lost: it finds the bit unset and takes it, or finds it
+// set and leaves `NOTIFIED`, which the holder sees when it tries to give the bit up.
+//
+// # Why a raw pointer to the scheduler is enough
+//
+// A cell points at its scheduler without counting. The pointer is followed in one place, `schedule`,
+// by someone who has just taken the run right of an *idle* task. That the scheduler lives then:
+//
+// 1. An idle task that is not complete is linked in the scheduler's [`OwnedTasks`]: a poll links the
+//    task before it can give up the run right, and only completion unlinks it.
+// 2. Completion needs the run right. Whoever holds it between the wake and the queue, holds up the
+//    completion, so the task stays linked.
+// 3. The scheduler is not freed before [`OwnedTasks::is_empty`] and its queues are drained: that is
+//    what its shutdown waits for.
+// 4. A complete task is never scheduled, so what is kept of it (handles, wakers) may outlive
+//    everything.
+//
+// From the moment the `Runnable` is in a queue, another thread may run it and shutdown may end; a
+// scheduler that does more after that clones the `Arc` that it is lent first.
 
 #[allow(unsafe_code)]
 mod cell;
@@ -79,6 +85,8 @@ use crate::sync::Arc;
 
 pub use current::{Id, id, try_id};
 pub use error::JoinError;
+#[cfg(not(loom))]
+pub(crate) use error::contain;
 pub use join::{AbortHandle, JoinHandle};
 pub(crate) use list::OwnedTasks;
 pub(crate) use runnable::Runnable;

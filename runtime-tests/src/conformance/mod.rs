@@ -1,7 +1,7 @@
 //! The conformance suite: what every reader, writer and stream owes, once for all of them.
 //!
 //! A *row* is something that makes connected ends: [`pair`] for streams, [`one_way`] for a writer
-//! and a reader. [`conformance!`](crate::conformance) turns a row into one `#[test]` per assertion,
+//! and a reader. [`conformance!`](macro@crate::conformance) turns a row into one `#[test]` per assertion,
 //! with the same names for every row:
 //!
 //! ```ignore
