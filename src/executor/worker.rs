@@ -63,6 +63,8 @@ pub(super) struct Worker {
     /// Polls until the next look at the clock, and between two looks.
     countdown: Cell<u32>,
     stride: Cell<u32>,
+    /// Not the guest of a pool, which runs only what it woke itself.
+    serves_injector: bool,
     /// Polls until the injector is looked at although there is other work.
     until_injector: Cell<u32>,
     last_look: Cell<Instant>,
@@ -102,6 +104,7 @@ impl Worker {
         let index = core.index;
         let interval = scheduler.config.global_queue_interval;
         let may_spin = scheduler.config.may_spin;
+        let pool = scheduler.workers;
         Rc::new(Self {
             scheduler,
             core,
@@ -109,6 +112,7 @@ impl Worker {
             tick: Cell::new(0),
             countdown: Cell::new(1),
             stride: Cell::new(1),
+            serves_injector: index < pool || pool == 0,
             until_injector: Cell::new(interval),
             last_look: Cell::new(now),
             last_turn: Cell::new((now, 0)),
@@ -199,8 +203,7 @@ impl Worker {
     /// The next task from this worker's own queues, and the injector if it serves it.
     pub(super) fn next_task(&self) -> Option<Runnable> {
         let scheduler = &*self.scheduler;
-        let serves_injector = self.serves_injector();
-        if serves_injector
+        if self.serves_injector
             && self.injector_is_due()
             && let Some(task) = scheduler.injector.pop()
         {
@@ -222,21 +225,17 @@ impl Worker {
         self.core
             .queue
             .pop_front()
-            .or_else(|| if serves_injector { self.pull_injected() } else { None })
+            .or_else(|| if self.serves_injector { self.pull_injected() } else { None })
     }
 
     /// Every so many calls.
+    #[inline]
     fn injector_is_due(&self) -> bool {
         let left = self.until_injector.get() - 1;
         let due = left == 0;
         let interval = self.scheduler.config.global_queue_interval;
         self.until_injector.set(if due { interval } else { left });
         due
-    }
-
-    /// The guest of a pool runs only what it woke itself.
-    fn serves_injector(&self) -> bool {
-        self.core.index < self.scheduler.workers || self.scheduler.workers == 0
     }
 
     /// Takes a share of the injector: one task to run, the others into the empty queue.
@@ -282,7 +281,15 @@ impl Worker {
 
     /// Keeps the two promises of a worker that goes from idle to busy: whoever relied on this
     /// searcher is served, and somebody watches.
+    #[inline]
     pub(super) fn found_work(&self) {
+        if self.searching.get() || self.left_park.get() {
+            self.came_back();
+        }
+    }
+
+    #[cold]
+    fn came_back(&self) {
         let scheduler = &*self.scheduler;
         if self.searching.take()
             && scheduler.idle.stop_searching(self.core.index)
@@ -456,7 +463,7 @@ impl Worker {
 
     /// The guest of a pool does not look for work.
     fn has_work_for_me(&self) -> bool {
-        self.serves_injector() && self.scheduler.has_work()
+        self.serves_injector && self.scheduler.has_work()
     }
 
     /// Blocks in the driver if nobody else does.
