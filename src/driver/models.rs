@@ -107,6 +107,49 @@ fn readers_and_writers_do_not_disturb_each_other() {
 }
 
 #[test]
+fn a_reader_that_need_not_wait_does_not_take_the_writer_away() {
+    for owner in [Owner::exclusive, Owner::shared] {
+        loom::model(move || {
+            let source = Arc::new(Source::new(0, 0));
+            let flag = Arc::new(Flag::default());
+            let waker = Waker::from(flag.clone());
+            let mut cx = Context::from_waker(&waker);
+            assert!(source.poll(&mut cx, WRITING, owner(WRITING)).is_pending());
+            let driver = thread::spawn({
+                let source = source.clone();
+                move || event(&source, READ)
+            });
+            // The same task, or another one: an exclusive owner is whoever has the direction.
+            let _ = source.poll(&mut cx, READING, owner(READING));
+            driver.join().unwrap();
+            let woken_for_reading = flag.0.swap(false, Ordering::SeqCst);
+            event(&source, WRITE);
+            assert!(flag.is_set(), "forgotten; woken for reading: {woken_for_reading}");
+        });
+    }
+}
+
+#[test]
+fn two_waits_of_one_task_do_not_take_each_other_away() {
+    for wants in [READING, BOTH] {
+        loom::model(move || {
+            let source = Arc::new(Source::new(0, 0));
+            let flag = Arc::new(Flag::default());
+            let driver = thread::spawn({
+                let source = source.clone();
+                move || event(&source, READ)
+            });
+            let waker = Waker::from(flag.clone());
+            let mut cx = Context::from_waker(&waker);
+            let one = source.poll(&mut cx, wants, Owner::shared(wants));
+            let _two = source.poll(&mut cx, wants, Owner::shared(wants));
+            driver.join().unwrap();
+            assert!(one.is_ready() || flag.is_set());
+        });
+    }
+}
+
+#[test]
 fn an_event_reaches_every_waiter_also_while_one_of_them_leaves() {
     loom::model(|| {
         let source = Arc::new(Source::new(0, 0));

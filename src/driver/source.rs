@@ -153,10 +153,27 @@ impl Owner {
         if wants.both() { Self::SHARED_BOTH } else { Self::SHARED }
     }
 
+    /// The directions from which this owner withdraws when `seen` has satisfied `wants`.
+    ///
+    /// Only what it waited for: the other direction may be somebody else's. A shared owner stands
+    /// for every wait of its task, also for one that was not polled now; where a direction came
+    /// true, that one is for the event to take away and wake, which may just be about to.
+    fn withdraws(self, wants: Wants, seen: Snapshot) -> [bool; 2] {
+        let [read, write] = wants.sides();
+        if !self.is_shared() {
+            return [read, write];
+        }
+        let missed = |bits| !seen.satisfies(Wants::new(bits));
+        [read && missed(wants.0 & (READ | PRIORITY)), write && missed(WRITE)]
+    }
+
+    fn is_shared(self) -> bool {
+        self == Self::SHARED || self == Self::SHARED_BOTH
+    }
+
     /// Whether the waker `old` of `other` is the one that this owner, now with `new`, has.
     fn keeps(self, other: Self, old: &Waker, new: &Waker) -> bool {
-        let shared = self == Self::SHARED || self == Self::SHARED_BOTH;
-        self == other && (!shared || old.will_wake(new))
+        self == other && (!self.is_shared() || old.will_wake(new))
     }
 }
 
@@ -241,7 +258,8 @@ impl Source {
         }
         if wants.both() && seen.has(wants.waiter_bits()) {
             // It may still wait for the direction that did not come true.
-            let removed = self.waiters.lock().remove(owner, cx.waker());
+            let over = owner.withdraws(wants, seen);
+            let removed = self.waiters.lock().remove(owner, over, cx.waker());
             drop(removed); // not under the lock
         }
         Poll::Ready(seen)
@@ -256,12 +274,13 @@ impl Source {
 
     /// Forgets the wakers of a future.
     pub(super) fn cancel(&self, owner: Owner) {
-        let removed = self.waiters.lock().remove(owner, Waker::noop());
+        let removed = self.waiters.lock().remove(owner, [true, true], Waker::noop());
         drop(removed); // not under the lock
     }
 
+    /// [`poll`](Self::poll) of what was not ready a moment ago.
     #[inline(never)]
-    fn wait(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
+    pub(super) fn wait(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
         let mut wakers = wants.sides().map(|wanted| wanted.then(|| cx.waker().clone()));
         let mut removed = [None, None];
         let mut waiters = self.waiters.lock();
@@ -273,7 +292,7 @@ impl Source {
         let seen = Snapshot(self.word.fetch_or(wants.waiter_bits(), Ordering::AcqRel));
         let satisfied = seen.satisfies(wants);
         if satisfied {
-            removed = waiters.remove(owner, cx.waker());
+            removed = waiters.remove(owner, owner.withdraws(wants, seen), cx.waker());
         }
         drop(waiters);
         drop((wakers, removed)); // not under the lock
@@ -367,9 +386,12 @@ impl Waiters {
         entry.map(|(_, old)| old)
     }
 
-    /// Moves out what [`find`](Self::find) would find, in both directions.
-    fn remove(&mut self, owner: Owner, waker: &Waker) -> [Option<Waker>; 2] {
+    /// Moves out what [`find`](Self::find) would find, in the directions of `sides`.
+    fn remove(&mut self, owner: Owner, sides: [bool; 2], waker: &Waker) -> [Option<Waker>; 2] {
         DIRECTIONS.map(|direction| {
+            if !sides[direction] {
+                return None;
+            }
             let slot = &mut self.slots[direction];
             if let Some(old) = slot
                 && owner.keeps(self.owners[direction], old, waker)

@@ -165,6 +165,21 @@ fn a_wait_for_both_withdraws_itself_and_no_single_wait_of_the_same_task() {
 }
 
 #[test]
+fn e11_a_wait_overtaken_by_its_event_leaves_the_other_direction_waiting() {
+    for owner in [Owner::exclusive, Owner::shared] {
+        let source = Source::new(0, 0);
+        let (count, waker) = waiter();
+        assert!(is_pending(&source, &waker, WRITING, owner(WRITING)));
+        assert_eq!(event(&source, READ), 0);
+        // What `poll` does when the event comes right after its first look.
+        let cx = Context::from_waker(&waker);
+        assert!(source.wait(&cx, READING, owner(READING)).is_ready());
+        assert_eq!(event(&source, WRITE), 1, "the writer has been forgotten");
+        assert_eq!(count.get(), 1);
+    }
+}
+
+#[test]
 fn a_waker_is_dropped_when_it_is_replaced_and_with_its_source() {
     let source = Source::new(0, 0);
     let (one, two) = (waiter(), waiter());
