@@ -59,33 +59,43 @@ fn c3_no_task_is_polled_on_two_threads_and_every_wake_up_counts() {
 
 #[test]
 fn c3_futures_and_outputs_are_dropped_once_on_a_thread_of_the_runtime() {
-    struct Watched(Count, thread::ThreadId);
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            self.0.add();
-            assert_ne!(thread::current().id(), self.1, "dropped on a foreign thread");
-            assert!(Handle::try_current().is_ok(), "dropped outside the runtime");
+    #[derive(Clone, Default)]
+    struct Watched(Arc<Mutex<Vec<(thread::ThreadId, bool)>>>);
+    impl Watched {
+        fn token(&self) -> OnDrop<impl FnMut() + use<>> {
+            let seen = Arc::clone(&self.0);
+            OnDrop(move || {
+                let at = (thread::current().id(), Handle::try_current().is_ok());
+                seen.lock().unwrap().push(at);
+            })
+        }
+        fn drops(&self) -> usize {
+            self.0.lock().unwrap().len()
         }
     }
     let _watchdog = watchdog("");
     let runtime = Flavour::MultiThread(2).build();
-    let (drops, here) = (Count::new(), thread::current().id());
-    let watched = || Watched(drops.clone(), here);
+    let watched = Watched::default();
     // Its output, with nobody to take it.
-    let output = watched();
-    drop(runtime.spawn(async move { output }));
-    wait_until("the output is dropped", || drops.get() == 1);
+    let output = watched.token();
+    let (go, gone) = oneshot::channel::<()>();
+    drop(runtime.spawn(async move {
+        gone.await.unwrap();
+        output
+    }));
+    go.send(()).unwrap();
+    wait_until("the output is dropped", || watched.drops() == 1);
     // A future that is aborted from outside.
-    let held = watched();
+    let held = watched.token();
     let aborted = runtime.spawn(async move {
         let _held = held;
         pending::<()>().await
     });
     aborted.abort();
     assert!(futures::executor::block_on(aborted).unwrap_err().is_cancelled());
-    assert_eq!(drops.get(), 2);
+    assert_eq!(watched.drops(), 2);
     // One that waits when the runtime is dropped, and one whose last waker is dropped outside.
-    let (held, stored) = (watched(), Arc::new(Mutex::new(None)));
+    let (held, stored) = (watched.token(), Arc::new(Mutex::new(None)));
     let kept = Arc::clone(&stored);
     runtime.spawn(async move {
         let _held = held;
@@ -94,7 +104,10 @@ fn c3_futures_and_outputs_are_dropped_once_on_a_thread_of_the_runtime() {
     wait_until("the task waits", || stored.lock().unwrap().is_some());
     stored.lock().unwrap().take();
     drop(runtime);
-    assert_eq!(drops.get(), 3);
+    let seen = watched.0.lock().unwrap();
+    assert_eq!(seen.len(), 3);
+    let here = thread::current().id();
+    assert!(seen.iter().all(|(thread, inside)| *thread != here && *inside), "{seen:?}");
 }
 
 /// A waker that does to the runtime whatever user code may do, whenever it is touched.
