@@ -5,7 +5,7 @@
 //! to one; [`BorrowedSliceCursor`] the right to append to several in order. Names follow the
 //! standard library's own unstable types, so that they can become re-exports one day.
 //!
-//! This is the only file of `io` with unsafe code. What it rests on:
+//! Besides `owned_buf.rs` the only file of `io` with unsafe code. What it rests on:
 //! * Everything below `init` is initialized. Safe methods can only raise `init` over bytes they
 //!   have written; the methods that are told a number are `unsafe` or check it.
 //! * A cursor never lets go of the `&mut BorrowedBuf` that it holds: nothing hands it out and
@@ -116,6 +116,15 @@ impl<'data> BorrowedBuf<'data> {
         assert!(n <= self.buf.len(), "more bytes were declared initialized than there are");
         self.init = self.init.max(n);
         self
+    }
+
+    /// All of the memory.
+    ///
+    /// # Safety
+    ///
+    /// No initialized byte may be made uninitialized.
+    pub(super) unsafe fn into_memory(self) -> &'data mut [MaybeUninit<u8>] {
+        self.buf
     }
 
     /// `from..to`, which must not reach beyond `init`.

@@ -9,8 +9,9 @@ use std::io::Result;
 use std::task::{Context, Poll};
 
 use super::{
-    BorrowedCursor, BufRead, Interest, NonBlocking, Read, Readiness, Ready, ReadyBufRead,
-    ReadyRead, ReadyStream, ReadyWrite, Write, forward_io, leaf_io,
+    BorrowedCursor, BufRead, Interest, NonBlocking, OwnedRead, OwnedWrite, Read, ReadAt, Readiness,
+    Ready, ReadyBufRead, ReadyRead, ReadyStream, ReadyWrite, Seek, Write, WriteAt, forward_io,
+    leaf_io,
 };
 
 macro_rules! forward_pointer {
@@ -21,6 +22,9 @@ macro_rules! forward_pointer {
 }
 
 forward_pointer!(Ready, Read, Write, ReadyRead, ReadyWrite, BufRead, ReadyBufRead);
+forward_pointer!(OwnedRead, OwnedWrite, Seek, ReadAt, WriteAt);
+// Which needs no exclusive access.
+forward_io!(@ReadAt [T: ReadAt] &T, self, (**self));
 
 /// The readiness traits on a pointer to a trait object; the async ones then come from `leaf_io!`.
 macro_rules! forward_object {

@@ -5,8 +5,8 @@
 
 /// Implements `Read`, `Write` or `BufRead` for a type that has implemented the readiness traits.
 ///
-/// `Read` needs [`ReadyRead`](crate::io::ReadyRead), `Write` needs
-/// [`ReadyWrite`](crate::io::ReadyWrite), `Stream` is `Read` and `Write` with all downcasts and
+/// `Read` (with `OwnedRead`) needs [`ReadyRead`](crate::io::ReadyRead), `Write` (with `OwnedWrite`)
+/// needs [`ReadyWrite`](crate::io::ReadyWrite), `Stream` is `Read` and `Write` with all downcasts and
 /// needs both; `BufRead` needs [`ReadyBufRead`](crate::io::ReadyBufRead) and comes in addition.
 /// `vectored` in front says that the type's `non_blocking_*_vectored` are worth calling. Generics,
 /// if any, are given in brackets.
@@ -105,6 +105,21 @@ macro_rules! __leaf_io {
             fn as_ready_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyRead + '_>> {
                 Some(Box::new(self))
             }
+            fn as_owned(&mut self) -> Option<impl $crate::io::OwnedRead> {
+                Some(self)
+            }
+            fn as_owned_dyn(&mut self) -> Option<Box<dyn $crate::io::DynOwnedRead + '_>> {
+                Some(Box::new(self))
+            }
+        }
+
+        impl<$($generics)*> $crate::io::OwnedRead for $ty {
+            fn read_owned(
+                &mut self,
+                buf: $crate::io::OwnedBuf,
+            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+                $crate::io::read_owned_when_ready(self, buf)
+            }
         }
     };
 
@@ -154,7 +169,22 @@ macro_rules! __leaf_io {
             fn as_ready_write_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyWrite + '_>> {
                 Some(Box::new(self))
             }
+            fn as_owned_write(&mut self) -> Option<impl $crate::io::OwnedWrite> {
+                Some(self)
+            }
+            fn as_owned_write_dyn(&mut self) -> Option<Box<dyn $crate::io::DynOwnedWrite + '_>> {
+                Some(Box::new(self))
+            }
             $($stream)*
+        }
+
+        impl<$($generics)*> $crate::io::OwnedWrite for $ty {
+            fn write_owned(
+                &mut self,
+                buf: $crate::io::OwnedBuf,
+            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<usize>)> + Send {
+                $crate::io::write_owned_when_ready(self, buf)
+            }
         }
     };
 
@@ -173,8 +203,8 @@ macro_rules! __leaf_io {
 /// Implements I/O traits for a wrapper by handing every method to one of its fields, the provided
 /// methods, vectored forms and downcasts included.
 ///
-/// Lists any of `Ready`, `Read`, `Write`, `ReadyRead`, `ReadyWrite`, `BufRead`, `ReadyBufRead`
-/// whose bounds the generics in brackets fulfil; the field is a name or an index. What such a
+/// Lists any of `Ready`, `Read`, `Write`, `ReadyRead`, `ReadyWrite`, `BufRead`, `ReadyBufRead`,
+/// `OwnedRead`, `OwnedWrite`, `Seek`, `ReadAt`, `WriteAt` whose bounds the generics in brackets fulfil; the field is a name or an index. What such a
 /// wrapper adds must not need to see the bytes: the downcasts hand out the field itself.
 ///
 /// ```
@@ -298,6 +328,35 @@ macro_rules! __forward_io {
             fn as_ready_dyn(&mut $this) -> Option<Box<dyn $crate::io::ReadyRead + '_>> {
                 $crate::io::Read::as_ready_dyn(&mut $to)
             }
+            fn as_owned(&mut $this) -> Option<impl $crate::io::OwnedRead> {
+                $crate::io::Read::as_owned(&mut $to)
+            }
+            fn as_owned_dyn(&mut $this) -> Option<Box<dyn $crate::io::DynOwnedRead + '_>> {
+                $crate::io::Read::as_owned_dyn(&mut $to)
+            }
+        }
+    };
+
+    (@OwnedRead [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::OwnedRead for $ty {
+            fn read_owned(
+                &mut $this,
+                buf: $crate::io::OwnedBuf,
+            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+                $crate::io::OwnedRead::read_owned(&mut $to, buf)
+            }
+            fn read_exact_owned(
+                &mut $this,
+                buf: $crate::io::OwnedBuf,
+            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+                $crate::io::OwnedRead::read_exact_owned(&mut $to, buf)
+            }
+            fn read_to_end_owned(
+                &mut $this,
+                vec: Vec<u8>,
+            ) -> impl Future<Output = (Vec<u8>, std::io::Result<usize>)> + Send {
+                $crate::io::OwnedRead::read_to_end_owned(&mut $to, vec)
+            }
         }
     };
 
@@ -377,6 +436,87 @@ macro_rules! __forward_io {
             }
             fn as_ready_stream_dyn(&mut $this) -> Option<Box<dyn $crate::io::ReadyStream + '_>> {
                 $crate::io::Write::as_ready_stream_dyn(&mut $to)
+            }
+            fn as_owned_write(&mut $this) -> Option<impl $crate::io::OwnedWrite> {
+                $crate::io::Write::as_owned_write(&mut $to)
+            }
+            fn as_owned_write_dyn(&mut $this) -> Option<Box<dyn $crate::io::DynOwnedWrite + '_>> {
+                $crate::io::Write::as_owned_write_dyn(&mut $to)
+            }
+        }
+    };
+
+    (@OwnedWrite [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::OwnedWrite for $ty {
+            fn write_owned(
+                &mut $this,
+                buf: $crate::io::OwnedBuf,
+            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<usize>)> + Send {
+                $crate::io::OwnedWrite::write_owned(&mut $to, buf)
+            }
+            fn write_all_owned(
+                &mut $this,
+                buf: $crate::io::OwnedBuf,
+            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+                $crate::io::OwnedWrite::write_all_owned(&mut $to, buf)
+            }
+        }
+    };
+
+    (@Seek [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::Seek for $ty {
+            fn seek(
+                &mut $this,
+                position: std::io::SeekFrom,
+            ) -> impl Future<Output = std::io::Result<u64>> + Send {
+                $crate::io::Seek::seek(&mut $to, position)
+            }
+            fn rewind(&mut $this) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::Seek::rewind(&mut $to)
+            }
+            fn stream_len(&mut $this) -> impl Future<Output = std::io::Result<u64>> + Send {
+                $crate::io::Seek::stream_len(&mut $to)
+            }
+            fn stream_position(&mut $this) -> impl Future<Output = std::io::Result<u64>> + Send {
+                $crate::io::Seek::stream_position(&mut $to)
+            }
+        }
+    };
+
+    (@ReadAt [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::ReadAt for $ty {
+            fn read_at(
+                &$this,
+                buf: &mut [u8],
+                offset: u64,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::ReadAt::read_at(&$to, buf, offset)
+            }
+            fn read_exact_at(
+                &$this,
+                buf: &mut [u8],
+                offset: u64,
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::ReadAt::read_exact_at(&$to, buf, offset)
+            }
+        }
+    };
+
+    (@WriteAt [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
+        impl<$($generics)*> $crate::io::WriteAt for $ty {
+            fn write_at(
+                &mut $this,
+                buf: &[u8],
+                offset: u64,
+            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+                $crate::io::WriteAt::write_at(&mut $to, buf, offset)
+            }
+            fn write_all_at(
+                &mut $this,
+                buf: &[u8],
+                offset: u64,
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::WriteAt::write_all_at(&mut $to, buf, offset)
             }
         }
     };

@@ -8,11 +8,16 @@ mod buf;
 mod buf_read;
 mod copy;
 mod copy_bidirectional;
+mod dynamic;
 mod forward;
 mod macros;
 mod memory;
+mod owned;
+#[allow(unsafe_code)]
+mod owned_buf;
 mod read;
 mod ready;
+mod seek;
 mod take;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -24,17 +29,21 @@ pub use buf::{BorrowedBuf, BorrowedCursor, BorrowedSliceCursor};
 pub use buf_read::{BufRead, ReadyBufRead};
 pub use copy::copy;
 pub use copy_bidirectional::copy_bidirectional;
+pub use dynamic::{DynOwnedRead, DynOwnedWrite, DynRead, DynWrite};
 pub use forward::Never;
 #[doc(inline)]
 pub use macros::{forward_io, leaf_io};
 pub use memory::{Empty, Repeat, Sink, empty, repeat, sink};
+pub use owned::{OwnedRead, OwnedWrite};
+pub use owned_buf::{OwnedBuf, OwnedCursor};
 pub use read::Read;
 pub use ready::{Ready, ReadyRead, ReadyStream, ReadyWrite};
+pub use seek::{ReadAt, Seek, WriteAt};
 pub use take::Take;
 pub use when_ready::{
     fill_when_ready, flush_when_ready, read_buf_vectored_when_ready, read_buf_when_ready,
-    read_vectored_when_ready, read_when_ready, shutdown_when_ready, write_vectored_when_ready,
-    write_when_ready,
+    read_owned_when_ready, read_vectored_when_ready, read_when_ready, shutdown_when_ready,
+    write_owned_when_ready, write_vectored_when_ready, write_when_ready,
 };
 pub use words::{Interest, NonBlocking, Readiness};
 pub use write::Write;

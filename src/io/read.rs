@@ -6,7 +6,7 @@
 use std::io::{ErrorKind, IoSliceMut, Result};
 
 use super::buf::read_spare;
-use super::{BorrowedCursor, BorrowedSliceCursor, Never, ReadyRead, Take};
+use super::{BorrowedCursor, BorrowedSliceCursor, DynOwnedRead, Never, OwnedRead, ReadyRead, Take};
 
 /// Reads bytes asynchronously.
 ///
@@ -292,14 +292,39 @@ pub trait Read: Send {
     fn as_ready_dyn(&mut self) -> Option<Box<dyn ReadyRead + '_>> {
         None
     }
+
+    /// The form of this reader that reads into owned buffers, if it has one.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use runtime::io::{OwnedBuf, OwnedRead, Read};
+    ///
+    /// let mut input = &b"straight into your memory"[..];
+    /// let mut owned = input.as_owned().expect("slices have one");
+    /// let (buf, outcome) = owned.read_owned(OwnedBuf::with_capacity(8)).await;
+    /// outcome?;
+    /// assert_eq!(buf.filled(), b"straight");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    fn as_owned(&mut self) -> Option<impl OwnedRead>
+    where
+        Self: Sized,
+    {
+        None::<Never>
+    }
+
+    /// [`as_owned`](Self::as_owned) as a trait object.
+    fn as_owned_dyn(&mut self) -> Option<Box<dyn DynOwnedRead + '_>> {
+        None
+    }
 }
 
 /// The smallest room that is worth a read of unknown size, and the first growth of a vector.
-const SMALL: usize = 32;
+pub(super) const SMALL: usize = 32;
 
 /// The most that is read at once, doubled while reads fill it: what a reader without uninitialized
 /// reads zeroes for nothing is bounded.
-const CHUNK: usize = 8 * 1024;
+pub(super) const CHUNK: usize = 8 * 1024;
 
 /// The loop of [`Read::read_to_end`].
 async fn read_to_end<R: Read>(reader: &mut R, buf: &mut Vec<u8>) -> Result<usize> {
@@ -334,6 +359,6 @@ pub(super) fn append_utf8(text: &mut String, bytes: Vec<u8>) -> Result<usize> {
     Ok(len)
 }
 
-fn unexpected_eof() -> std::io::Error {
+pub(super) fn unexpected_eof() -> std::io::Error {
     std::io::Error::new(ErrorKind::UnexpectedEof, "the stream ended before the buffer was full")
 }

@@ -6,8 +6,8 @@ use std::io::{IoSliceMut, Result};
 use std::task::{Context, Poll};
 
 use super::{
-    BorrowedCursor, BorrowedSliceCursor, BufRead, Interest, NonBlocking, Read, Readiness, Ready,
-    ReadyBufRead, ReadyRead,
+    BorrowedCursor, BorrowedSliceCursor, BufRead, DynOwnedRead, Interest, NonBlocking, OwnedBuf,
+    OwnedRead, Read, Readiness, Ready, ReadyBufRead, ReadyRead,
 };
 
 /// A reader of at most so many bytes of another; made by [`Read::take`].
@@ -145,6 +145,34 @@ impl<R: Read, L: BorrowMut<u64> + Send + Sync> Read for Take<R, L> {
         let limit: &mut u64 = self.limit.borrow_mut();
         let inner = self.inner.as_ready_dyn()?;
         Some(Box::new(Take { inner, limit }))
+    }
+
+    fn as_owned(&mut self) -> Option<impl OwnedRead> {
+        let limit: &mut u64 = self.limit.borrow_mut();
+        self.inner.as_owned().map(move |inner| Take { inner, limit })
+    }
+
+    fn as_owned_dyn(&mut self) -> Option<Box<dyn DynOwnedRead + '_>> {
+        let limit: &mut u64 = self.limit.borrow_mut();
+        let inner = self.inner.as_owned_dyn()?;
+        Some(Box::new(Take { inner, limit }))
+    }
+}
+
+impl<R: OwnedRead, L: BorrowMut<u64> + Send + Sync> OwnedRead for Take<R, L> {
+    async fn read_owned(&mut self, mut buf: OwnedBuf) -> (OwnedBuf, Result<()>) {
+        let max = self.max();
+        if max == 0 {
+            return (buf, Ok(()));
+        }
+        let room = buf.room();
+        buf.set_room(max.min(room));
+        let receipt = buf.receipt();
+        let (mut buf, outcome) = self.inner.read_owned(buf).await;
+        let n = receipt.check_read(&buf);
+        buf.set_room(room - n);
+        self.count(n);
+        (buf, outcome)
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod buffers;
 mod copying;
+mod owned;
 mod provided;
+mod seeking;
 
 use super::{BorrowedCursor, Interest, Read, Write};
 use futures::executor::block_on;

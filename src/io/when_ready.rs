@@ -18,8 +18,8 @@ use std::task::{Context, Poll, ready};
 
 use super::buf::MAX_SLICES;
 use super::{
-    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Ready, ReadyBufRead,
-    ReadyRead, ReadyWrite,
+    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, OwnedBuf, Ready,
+    ReadyBufRead, ReadyRead, ReadyWrite,
 };
 use crate::coop;
 
@@ -276,6 +276,64 @@ pub fn read_buf_vectored_when_ready<R: ReadyRead + ?Sized>(
             let outcome = reader.non_blocking_read_vectored(bufs.reborrow())?;
             Poll::Ready(Ok(outcome.map(|_| bufs.written() - before)))
         })
+    })
+}
+
+/// [`OwnedRead::read_owned`](super::OwnedRead::read_owned) for a type that is [`ReadyRead`].
+///
+/// # Errors
+///
+/// Those of the reader, with the buffer.
+///
+/// # Cancel safety
+///
+/// Nothing is read when it is dropped, but the buffer is dropped with it.
+pub fn read_owned_when_ready<R: ReadyRead + ?Sized>(
+    reader: &mut R,
+    buf: OwnedBuf,
+) -> impl Future<Output = (OwnedBuf, Result<()>)> + Send {
+    let mut reader = Waiting::new(reader, Reading);
+    let mut owned = Some(buf);
+    poll_fn(move |cx| {
+        let buf = owned.as_mut().expect("polled after it was ready");
+        let result = ready!(if buf.room() == 0 {
+            poll_empty(cx, (), || buf.lend(|cursor| reader.non_blocking_read(cursor)))
+        } else {
+            poll_loop(cx, |cx| {
+                ready!(reader.poll_ready(cx, Interest::READ))?;
+                Poll::Ready(buf.lend(|cursor| reader.non_blocking_read(cursor)))
+            })
+        });
+        Poll::Ready((owned.take().expect("it was there"), result))
+    })
+}
+
+/// [`OwnedWrite::write_owned`](super::OwnedWrite::write_owned) for a type that is [`ReadyWrite`].
+///
+/// # Errors
+///
+/// Those of the writer, with the buffer.
+///
+/// # Cancel safety
+///
+/// Nothing is written when it is dropped, but the buffer is dropped with it.
+pub fn write_owned_when_ready<W: ReadyWrite + ?Sized>(
+    writer: &mut W,
+    buf: OwnedBuf,
+) -> impl Future<Output = (OwnedBuf, Result<usize>)> + Send {
+    let mut writer = Waiting::new(writer, Writing);
+    let mut owned = Some(buf);
+    poll_fn(move |cx| {
+        let bytes = owned.as_ref().expect("polled after it was ready").filled();
+        let result = ready!(if bytes.is_empty() {
+            poll_empty(cx, 0, || writer.non_blocking_write(bytes))
+        } else {
+            poll_loop(cx, |cx| {
+                ready!(writer.poll_ready(cx, Interest::WRITE))?;
+                Poll::Ready(writer.non_blocking_write(bytes))
+            })
+        });
+        Poll::Ready((owned.take().expect("it was there"), result))
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 
-use super::{Never, ReadyStream, ReadyWrite};
+use super::{DynOwnedWrite, Never, OwnedWrite, ReadyStream, ReadyWrite};
 
 /// Writes bytes asynchronously.
 ///
@@ -208,6 +208,19 @@ pub trait Write: Send {
 
     /// [`as_ready_stream`](Self::as_ready_stream) as a trait object.
     fn as_ready_stream_dyn(&mut self) -> Option<Box<dyn ReadyStream + '_>> {
+        None
+    }
+
+    /// The form of this writer that writes from owned buffers, if it has one.
+    fn as_owned_write(&mut self) -> Option<impl OwnedWrite>
+    where
+        Self: Sized,
+    {
+        None::<Never>
+    }
+
+    /// [`as_owned_write`](Self::as_owned_write) as a trait object.
+    fn as_owned_write_dyn(&mut self) -> Option<Box<dyn DynOwnedWrite + '_>> {
         None
     }
 }

@@ -47,6 +47,8 @@ const CRATES: &[(&str, &[&str])] = &[
 const UNSAFE: &[&str] = &[
     "src/executor/queue.rs",
     "src/io/buf.rs",
+    "src/io/owned_buf.rs",
+    "src/io/owned_buf/cursor.rs",
     "src/pipe/segment.rs",
     "src/sync.rs",
     "src/sys.rs",
