@@ -104,6 +104,12 @@ impl Registration {
         Ready { registration: self, owner: None, interest }
     }
 
+    /// Takes back what [`poll_ready`](Self::poll_ready) left for `interest`, if it is still there.
+    #[inline]
+    pub(crate) fn stop_waiting(&self, interest: Interest) {
+        self.source.stop_waiting(wants(interest));
+    }
+
     /// Runs `op` if the object is taken for ready, and charges the budget when it completed, with
     /// the bytes it moved.
     ///
@@ -163,7 +169,7 @@ impl Registration {
     fn admit(&self, wants: Wants) -> io::Result<Snapshot> {
         let seen = self.source.snapshot();
         if seen.is_gone() {
-            return Err(source::gone());
+            return Err(gone());
         }
         if seen.satisfies(wants) { Ok(seen) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
@@ -235,6 +241,14 @@ impl Drop for Ready<'_> {
     }
 }
 
+/// Says that the driver has shut down, for the price of an operation: else a task of another
+/// runtime that tries again and again would never let its neighbours run.
+#[cold]
+fn gone() -> io::Error {
+    coop::charge(0);
+    source::gone()
+}
+
 #[inline]
 fn wants(interest: Interest) -> Wants {
     let read = if interest.is_readable() { READ } else { 0 };
@@ -247,7 +261,7 @@ fn wants(interest: Interest) -> Wants {
 #[inline]
 fn readiness(seen: Snapshot, wants: Wants) -> io::Result<Readiness> {
     if seen.is_gone() {
-        return Err(source::gone());
+        return Err(gone());
     }
     let mut readiness = Readiness::EMPTY;
     if wants.include(READ) && seen.has(READ | RD_CLOSED) {

@@ -265,6 +265,23 @@ impl Source {
         Poll::Ready(seen)
     }
 
+    /// Forgets the exclusive wakers in the directions of `wants`.
+    #[inline]
+    pub(super) fn stop_waiting(&self, wants: Wants) {
+        if self.snapshot().has(wants.waiter_bits()) {
+            self.forget_exclusive(wants);
+        }
+    }
+
+    #[cold]
+    fn forget_exclusive(&self, wants: Wants) {
+        let mut waiters = self.waiters.lock();
+        let single = waiters.remove(Owner::EXCLUSIVE, wants.sides(), Waker::noop());
+        let both = waiters.remove(Owner::EXCLUSIVE_BOTH, wants.sides(), Waker::noop());
+        drop(waiters);
+        drop((single, both)); // not under the lock
+    }
+
     /// A number for a future that wants its own place among the waiters.
     pub(super) fn new_owner(&self) -> Owner {
         // Ordering: only uniqueness counts, among the futures that are alive.

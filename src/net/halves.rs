@@ -290,6 +290,12 @@ macro_rules! half {
                 $stream.io.registration().poll_ready(cx, interest)
             }
 
+            #[inline]
+            fn stop_waiting(&mut self, interest: Interest) {
+                let $this = self;
+                $stream.io.registration().stop_waiting(interest);
+            }
+
             fn ready(
                 &mut self,
                 interest: Interest,

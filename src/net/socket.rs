@@ -58,10 +58,12 @@ impl<S: Socket> Evented<S> {
     }
 
     pub(super) fn read_slices(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        if bufs.iter().all(|buf| buf.is_empty()) {
+        // Only so many go into one call, and if those are empty its zero is not the end.
+        let Some(first) = bufs.iter().position(|buf| !buf.is_empty()) else {
             coop::charge(0);
             return Ok(0);
-        }
+        };
+        let bufs = &mut bufs[first..];
         self.registration().try_io(Interest::READ, || S::read_slices(self, bufs), |count| *count)
     }
 
@@ -73,7 +75,9 @@ impl<S: Socket> Evented<S> {
     }
 
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let bufs = &bufs[..bufs.len().min(sys::MAX_BUFFERS)];
+        // Only so many go into one call, and if those are empty its zero says nothing of the others.
+        let first = bufs.iter().position(|buf| !buf.is_empty()).unwrap_or(bufs.len());
+        let bufs = &bufs[first..bufs.len().min(first.saturating_add(sys::MAX_BUFFERS))];
         let wanted = bufs.iter().fold(0, |sum: usize, buf| sum.saturating_add(buf.len()));
         self.registration().try_stream_io(Interest::WRITE, wanted, || {
             self.observed(|| self.socket().send_vectored_with_flags(bufs, sys::SEND_FLAGS))
@@ -101,7 +105,8 @@ impl<S: Socket> Evented<S> {
             match is_connected(io) {
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                     if self.registration().is_closed(Interest::WRITE) {
-                        return Err(error); // it will not connect any more
+                        // It will not connect any more. Why not may have come after the question.
+                        return Err(io.socket().take_error()?.unwrap_or(error));
                     }
                     io.observed(|| Err(io::ErrorKind::WouldBlock.into()))
                 }

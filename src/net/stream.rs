@@ -240,6 +240,11 @@ reader.read_to_end(&mut answer).await?;
                 self.io.registration().poll_ready(cx, interest)
             }
 
+            #[inline]
+            fn stop_waiting(&mut self, interest: Interest) {
+                self.io.registration().stop_waiting(interest);
+            }
+
             fn ready(
                 &mut self,
                 interest: Interest,
@@ -319,6 +324,10 @@ macro_rules! ready_write {
                 NonBlocking::from_result($stream.io.write_vectored(bufs))
             }
 
+            fn non_blocking_flush(&mut self) -> io::Result<NonBlocking<()>> {
+                $crate::coop::charge(0); // nothing to do, but nobody may do it all day long
+                Ok(NonBlocking::Ready(()))
+            }
             fn non_blocking_shutdown(&mut self) -> io::Result<NonBlocking<()>> {
                 let $that = self;
                 $shutdown.map(NonBlocking::Ready)

@@ -107,6 +107,7 @@ impl TcpStream {
     /// Cancel safe.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
+            crate::coop::consume_budget().await;
             return Ok(0);
         }
         self.io.async_io(Interest::READ, |io| io.peek(buf), |count| *count).await

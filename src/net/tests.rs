@@ -81,6 +81,43 @@ fn after_the_shutdown_every_operation_fails_and_every_waiter_is_collected() {
     assert_ne!(error.kind(), io::ErrorKind::WouldBlock);
 }
 
+/// The refusal arrives, and is dispatched by another worker, between the two questions of
+/// `connected`: what went wrong, and is it connected?
+#[cfg(target_os = "linux")]
+#[test]
+fn e16_a_refusal_between_two_looks_is_still_a_refusal() {
+    use super::evented::Evented;
+    use std::cell::RefCell;
+
+    thread_local! {
+        static DRIVER: RefCell<Option<(Driver, Arc<Handle>)>> = RefCell::new(Some(driver()));
+    }
+    let handle = DRIVER.with_borrow(|driver| driver.as_ref().unwrap().1.clone());
+    let _entered = handle.enter(0);
+    // Nobody answers this handshake until the listener goes; its second try is then refused.
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let addr = listener.local_addr().unwrap().as_socket().unwrap();
+    let connect = || mio::net::TcpStream::connect(addr).unwrap();
+    let _fillers: Vec<_> = (0..4).map(|_| connect()).collect();
+    let io = Evented::stream(connect()).unwrap();
+    assert!(matches!(io.take_error(), Ok(None)));
+    drop(listener);
+    let connected = io.connected(|io| {
+        DRIVER.with_borrow_mut(|driver| {
+            let (driver, handle) = driver.as_mut().unwrap();
+            turn(driver, handle);
+        });
+        io.peer_addr().map(drop)
+    });
+    match poll(connected) {
+        Poll::Ready(Err(error)) => assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn e13_a_registration_that_fails_leaves_nothing_behind() {

@@ -47,6 +47,86 @@ fn constructors_outside_a_runtime_say_so() {
     assert_eq!(kind(named), ErrorKind::Other);
 }
 
+struct Noop;
+
+impl std::task::Wake for Noop {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+/// A stream that goes back to a pool does not keep the task that read from it last.
+#[runtime::test]
+async fn g17_a_socket_keeps_no_waker_of_a_future_that_was_dropped() {
+    async fn check(mut stream: impl Read + Write) {
+        let task = std::sync::Arc::new(Noop);
+        let waker = std::task::Waker::from(task.clone());
+        let mut cx = std::task::Context::from_waker(&waker);
+        let mut byte = [0];
+        for _ in 0..2 {
+            let read = std::pin::pin!(stream.read(&mut byte));
+            assert!(read.poll(&mut cx).is_pending());
+        }
+        drop(waker);
+        assert_eq!(std::sync::Arc::strong_count(&task), 1);
+        let (mut pipe, _other) = runtime::io::duplex(1);
+        let copy = runtime::io::copy(&mut stream, &mut pipe);
+        let waker = std::task::Waker::from(task.clone());
+        let mut cx = std::task::Context::from_waker(&waker);
+        assert!(Box::pin(copy).as_mut().poll(&mut cx).is_pending());
+        drop(waker);
+        assert_eq!(std::sync::Arc::strong_count(&task), 1);
+    }
+    let (client, _server) = tcp().await;
+    check(client).await;
+}
+
+/// How many of these operations are done in one poll of a task. (A macro, because what an async
+/// closure borrows is not known to be `Send`.)
+macro_rules! in_one_poll {
+    ($op:expr) => {{
+        runtime::task::yield_now().await; // a new budget
+        let mut done = 0;
+        while done < 1000 && futures::poll!(std::pin::pin!($op)).is_ready() {
+            done += 1;
+        }
+        done
+    }};
+}
+
+/// Rule 2: whatever comes back at once is charged, or a task that repeats it starves the others.
+#[test]
+fn j_operations_that_do_nothing_are_charged_too() {
+    let (mut old, listener) = {
+        let runtime = runtime::Runtime::new().unwrap();
+        let bind = TcpListener::bind("127.0.0.1:0");
+        runtime.block_on(async { (tcp().await.0, bind.await.unwrap()) })
+    };
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    let task = runtime.spawn(async move {
+        let (mut client, _server) = tcp().await;
+        assert!(in_one_poll!(client.flush()) <= 128);
+        assert!(in_one_poll!(client.peek(&mut [])) <= 128);
+        assert!(in_one_poll!(old.read(&mut [0])) <= 128);
+        assert!(in_one_poll!(old.readable()) <= 128);
+        assert!(in_one_poll!(listener.accept()) <= 128);
+    });
+    runtime.block_on(task).unwrap();
+}
+
+/// One call takes 1024 slices.
+#[runtime::test]
+async fn f09_slices_behind_many_empty_ones_are_not_taken_for_nothing() {
+    let (mut client, server) = tcp().await;
+    let mut slices = vec![IoSlice::new(&[]); 2000];
+    slices.push(IoSlice::new(b"data"));
+    assert_eq!(client.write_vectored(&slices).await.unwrap(), 4);
+    server.readable().await.unwrap();
+    let mut data = [0; 4];
+    let mut slices: Vec<_> = (0..2000).map(|_| IoSliceMut::new(&mut [])).collect();
+    slices.push(IoSliceMut::new(&mut data));
+    assert_eq!(server.try_read_vectored(&mut slices).unwrap(), 4);
+    assert_eq!(&data, b"data");
+}
+
 #[test]
 fn streams_are_awaited_under_any_executor_while_their_runtime_lives() {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
