@@ -11,6 +11,11 @@
 //! An operation that returns `Pending` or `WouldBlock` charges nothing, so there is nothing to give
 //! back. Outside a task there is no budget and both steps do nothing.
 //!
+//! The budget is the task's, not the future's: where one task polls several futures in a fixed order,
+//! one that is always ready can spend all of it, and a leaf behind it (a `sleep` in a biased
+//! `select!`, say) then waits for its turn in vain. The task as a whole still gives way. Ask the
+//! timer first, or use [`timeout`](crate::time::timeout), which looks at the clock outside the budget.
+//!
 //! With a leaf operation of cost *c*, a neighbour on the same worker waits at most about 128 *c*.
 
 use std::cell::Cell;

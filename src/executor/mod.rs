@@ -17,8 +17,9 @@
 //! Provided that every poll is bounded and so is the number of tasks:
 //!
 //! * A woken task runs after at most one pass over the tasks before it in its queue, each of which
-//!   may be followed by a run-next chain of at most 128 polls. Queues keep the order of arrival,
-//!   also when they overflow. A task that is woken while it runs goes to the back.
+//!   may be followed by a run-next chain of at most 128 polls. A worker's queue keeps the order of
+//!   arrival, also when it overflows; the task that it takes from the injector at intervals may
+//!   overtake those that it pulled from there before. A task that is woken while it runs goes to the back.
 //! * A busy worker takes a task from the injector every 61 polls (`global_queue_interval`) and polls
 //!   the driver at least every 256 polls (`event_interval`) and after [100 µs](worker), measured
 //!   between polls.
