@@ -28,7 +28,7 @@ use super::queue::Owner;
 use super::scheduler::Scheduler;
 use super::spin::Spin;
 use crate::coop::Budget;
-use crate::driver;
+use crate::driver::{self, clock::real_now};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::{Runnable, contain};
@@ -417,7 +417,6 @@ impl Worker {
         self.left_park.set(true);
         self.budget.set(Budget::FULL);
         self.last_look.set(now);
-        self.last_turn.set((now, self.tick.get()));
         self.scheduler.driver_handle.timers.fire(now, &mut woken);
         self.dispatch(woken);
         now
@@ -452,7 +451,7 @@ impl Worker {
         let found = spins.is_some()
             && self.spin.until(
                 self.until(deadline, at_most),
-                || scheduler.driver_handle.clock.now(),
+                real_now, // a paused clock would never end it
                 || self.parker.take_token() || self.has_work_for_me(),
             );
         drop(spins);
@@ -476,20 +475,23 @@ impl Worker {
         let next = shards.iter().filter_map(|&shard| handle.timers.next_deadline(shard)).min();
         let found = self.spin.until(
             self.until(next, at_most),
-            || handle.clock.now(),
+            real_now,
             || {
                 let _ = driver.turn(handle, Some(Duration::ZERO), woken);
                 !woken.is_empty() || self.parker.take_token() || self.has_work_for_me()
             },
         );
-        if found {
-            return true;
+        let turned = found || {
+            let deadline = handle.timers.begin_wait(&shards);
+            let timeout = self.until(deadline, at_most);
+            // An error leaves nothing undone that a later turn would not do.
+            let turned = self.parker.park_driver(|| driver.turn(handle, timeout, woken));
+            handle.timers.end_wait();
+            turned.is_some()
+        };
+        if turned {
+            self.last_turn.set((handle.clock.now(), self.tick.get()));
         }
-        let deadline = handle.timers.begin_wait(&shards);
-        let timeout = self.until(deadline, at_most);
-        // An error leaves nothing undone that a later turn would not do.
-        let _ = self.parker.park_driver(|| driver.turn(handle, timeout, woken));
-        handle.timers.end_wait();
         true
     }
 
