@@ -33,6 +33,8 @@ use crate::task::{self, JoinHandle, OwnedTasks, Runnable, Schedule};
 
 /// Starts a thread that runs the given body.
 pub(crate) type Start = dyn Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync;
+/// Told when the last job is done, with no lock held.
+pub(crate) type Idle = dyn Fn() + Send + Sync;
 
 std::thread_local! {
     /// The pool of the runtime that the calling thread has entered.
@@ -49,6 +51,7 @@ pub(crate) struct Pool {
     /// Blocking jobs never wait, so nothing is ever listed here.
     owned: OwnedTasks,
     start: Box<Start>,
+    on_idle: Box<Idle>,
     max_threads: usize,
     keep_alive: Duration,
 }
@@ -87,12 +90,18 @@ enum Placed {
 }
 
 impl Pool {
-    pub(crate) fn new(max_threads: usize, keep_alive: Duration, start: Box<Start>) -> Arc<Self> {
+    pub(crate) fn new(
+        max_threads: usize,
+        keep_alive: Duration,
+        start: Box<Start>,
+        on_idle: Box<Idle>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             ended: Condvar::new(),
             owned: OwnedTasks::new(1),
             start,
+            on_idle,
             max_threads,
             keep_alive,
         })
@@ -198,17 +207,13 @@ impl Pool {
             let orphans = {
                 let mut state = self.lock();
                 state.threads -= 1;
-                let orphans = if state.threads == 0 {
-                    std::mem::take(&mut state.queue)
-                } else {
-                    VecDeque::new()
-                };
-                state.jobs -= orphans.len();
-                orphans
+                if state.threads == 0 { std::mem::take(&mut state.queue) } else { VecDeque::new() }
             };
+            let count = orphans.len();
             for task in orphans {
                 task.cancel(&self.owned);
             }
+            self.jobs_done(count);
             self.ended.notify_all();
         }
     }
@@ -219,7 +224,7 @@ impl Pool {
         while let Some(task) = self.next_job() {
             // A job never waits and never wakes itself, so there is nothing to queue again.
             drop(task.run(&self.owned, 0));
-            self.lock().jobs -= 1;
+            self.jobs_done(1);
         }
         self.ended.notify_all();
     }
@@ -262,6 +267,17 @@ impl Pool {
         }
         self.lock().threads -= 1;
         None
+    }
+
+    fn jobs_done(&self, count: usize) {
+        let idle = {
+            let mut state = self.lock();
+            state.jobs -= count;
+            state.jobs == 0
+        };
+        if idle {
+            (self.on_idle)();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -173,7 +173,7 @@ impl Scheduler {
     }
 
     /// Unparks whoever sits on the guest's seat.
-    pub(super) fn unpark_guest(&self) {
+    pub(crate) fn unpark_guest(&self) {
         let parker = self.guest.parker.lock().clone();
         if let Some(parker) = parker {
             self.finish_unpark(parker.unpark());

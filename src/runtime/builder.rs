@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Handle, Inner, Runtime};
-use crate::blocking::{Pool, Start};
+use crate::blocking::{Idle, Pool, Start};
 use crate::driver;
 use crate::executor::{self, Config, Hook};
 use crate::task::contain;
@@ -299,8 +299,12 @@ impl Builder {
         }
         let mut pool_workers = Vec::new();
         let inner = Arc::new_cyclic(|inner| {
-            let blocking =
-                Pool::new(self.max_blocking_threads, self.thread_keep_alive, self.starter(inner));
+            let blocking = Pool::new(
+                self.max_blocking_threads,
+                self.thread_keep_alive,
+                self.starter(inner),
+                on_idle(inner),
+            );
             let jobs = blocking.clone();
             let config = Config {
                 workers,
@@ -355,6 +359,19 @@ impl Builder {
             threads.start(Handle { inner }, body).map(drop)
         })
     }
+}
+
+/// What the end of the last blocking job is told to: a paused clock may jump now, so whoever sleeps
+/// without a deadline has to look again.
+fn on_idle(inner: &Weak<Inner>) -> Box<Idle> {
+    let inner = Weak::clone(inner);
+    Box::new(move || {
+        if let Some(inner) = inner.upgrade()
+            && inner.driver.clock.is_touched()
+        {
+            inner.scheduler.unpark_guest();
+        }
+    })
 }
 
 impl ThreadSettings {
