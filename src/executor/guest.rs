@@ -29,32 +29,42 @@ use crate::sync::{Arc, Mutex};
 const POLLS_BETWEEN_ROOTS: u32 = 16;
 
 std::thread_local! {
+    // It has no destructor, so it is there in those of other thread-locals, too.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the calling thread is inside `block_on` or is a worker.
 pub(crate) fn in_async_context() -> bool {
-    INSIDE.try_with(Cell::get).unwrap_or(false)
+    INSIDE.get()
 }
 
 /// Marks the thread as one that must not block, for as long as the value lives.
 #[track_caller]
 pub(super) fn enter_async(what: &str) -> Inside {
+    let inside = mark_async();
     assert!(
-        !INSIDE.replace(true),
+        !inside.former,
         "`block_on` was called on a thread that already runs async code ({what}): it would block \
          every task of that thread; use `.await`, `spawn`, or `spawn_blocking` instead"
     );
-    Inside(PhantomData)
+    inside
+}
+
+/// [`enter_async`] for a thread that may be marked already.
+fn mark_async() -> Inside {
+    Inside { former: INSIDE.replace(true), _here: PhantomData }
 }
 
 /// See [`enter_async`].
 #[derive(Debug)]
-pub(super) struct Inside(PhantomData<*const ()>);
+pub(super) struct Inside {
+    former: bool,
+    _here: PhantomData<*const ()>,
+}
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        let _ = INSIDE.try_with(|inside| inside.set(false));
+        INSIDE.set(self.former);
     }
 }
 
@@ -183,6 +193,8 @@ impl Scheduler {
     /// Tears a current-thread runtime down if nobody sits; else who sits does it.
     pub(super) fn tear_down_current_thread(self: &Arc<Self>) {
         if let Some(seat) = Seat::take(self, &Arc::new(Parker::new())) {
+            // A destructor that blocked on this runtime here would wait for its own thread.
+            let _inside = mark_async();
             seat.tear_down();
         }
     }
