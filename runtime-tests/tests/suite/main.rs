@@ -1,6 +1,7 @@
 //! One binary for every integration test: it links once and shows one summary.
 
 mod attributes;
+mod corners;
 mod contracts;
 mod io_rows;
 mod layers;
