@@ -1,7 +1,6 @@
 //! A clock that stands still, for tests that should neither wait nor depend on how fast they run.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use super::sleep::no_runtime;
 use crate::driver::Handle;
+use crate::task::contain;
 
 /// Stops the clock of the current runtime, which must be a current-thread one.
 ///
@@ -131,7 +131,7 @@ impl Future for Advance {
             woken.rotate_left(first);
             for waker in woken.drain(..) {
                 // One waker that panics does not keep the others from being woken.
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                contain(|| waker.wake());
             }
             if !more {
                 break;

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("executor", &["coop", "driver", "task"]),
     ("blocking", &["task"]),
     ("net", &["blocking", "coop", "driver", "io_core", "sys"]),
-    ("time", &["coop", "driver"]),
+    ("time", &["coop", "driver", "task"]),
     // Machinery.
     ("task", &["coop"]),
     ("driver", &["coop", "io_core", "sys"]),
