@@ -327,6 +327,7 @@ impl Scheduler {
         fence(Ordering::SeqCst);
         self.owned.close();
         loop {
+            let batches = self.guest.batches();
             self.cancel_queue(worker);
             self.cancel_injected();
             for remote in &self.remotes {
@@ -340,7 +341,12 @@ impl Scheduler {
                 }
             }
             self.owned.cancel_all_idle();
-            if self.owned.is_empty() {
+            // Ordering: pairs with the fence in `begin_batch`: if the guest has just taken a task out
+            // of its queue, this sees the batch.
+            fence(Ordering::SeqCst);
+            let guest_is_done =
+                self.workers == 0 || batches.is_multiple_of(2) && self.guest.batches() == batches;
+            if self.owned.is_empty() && guest_is_done {
                 break;
             }
             // What is left is being polled by the guest or woken by another thread right now.

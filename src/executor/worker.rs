@@ -473,14 +473,10 @@ impl Worker {
         // The guest's timers too: its thread may have left.
         let shards = [self.core.index, scheduler.workers, scheduler.foreign_shard()];
         let next = shards.iter().filter_map(|&shard| handle.timers.next_deadline(shard)).min();
-        let found = self.spin.until(
-            self.until(next, at_most),
-            real_now,
-            || {
-                let _ = driver.turn(handle, Some(Duration::ZERO), woken);
-                !woken.is_empty() || self.parker.take_token() || self.has_work_for_me()
-            },
-        );
+        let found = self.spin.until(self.until(next, at_most), real_now, || {
+            let _ = driver.turn(handle, Some(Duration::ZERO), woken);
+            !woken.is_empty() || self.parker.take_token() || self.has_work_for_me()
+        });
         let turned = found || {
             let deadline = handle.timers.begin_wait(&shards);
             let timeout = self.until(deadline, at_most);

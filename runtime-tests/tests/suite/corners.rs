@@ -137,7 +137,8 @@ fn a_destructor_that_blocks_on_its_dying_runtime_panics_with_advice() {
             let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 handle.block_on(async { time::sleep(ms(10)).await });
             }));
-            *self.1.lock().unwrap() = caught.err().and_then(|p| p.downcast::<String>().ok().map(|s| *s));
+            *self.1.lock().unwrap() =
+                caught.err().and_then(|p| p.downcast::<String>().ok().map(|s| *s));
         }
     }
     let told = Arc::new(Mutex::new(None));
@@ -150,4 +151,78 @@ fn a_destructor_that_blocks_on_its_dying_runtime_panics_with_advice() {
     });
     let told = told.lock().unwrap().take().expect("it panics");
     assert!(told.contains("block_on"), "{told}");
+}
+
+/// A task that the guest has in hand, in its first poll, is in no list: shutdown waits for it too.
+#[test]
+fn dropping_a_pool_waits_for_the_task_that_block_on_is_polling() {
+    struct Last(Arc<AtomicBool>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    never_hangs(|| {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let dropped = Arc::new(AtomicBool::new(false));
+        let (started, begun) = mpsc::channel();
+        let (handle, last) = (runtime.handle().clone(), Last(Arc::clone(&dropped)));
+        // The only worker is busy, so that the guest keeps its task.
+        let (release, released) = mpsc::channel::<()>();
+        let (worker_started, worker_busy) = mpsc::channel();
+        runtime.spawn(async move {
+            worker_started.send(()).unwrap();
+            let _ = released.recv();
+        });
+        worker_busy.recv().unwrap();
+        let guest = std::thread::spawn(move || {
+            handle.block_on(async move {
+                let task = runtime::spawn(async move {
+                    started.send(()).unwrap();
+                    std::thread::sleep(ms(300));
+                    let _last = last;
+                    std::future::pending::<()>().await;
+                });
+                assert!(task.await.unwrap_err().is_cancelled());
+            });
+        });
+        begun.recv().unwrap();
+        drop(release);
+        drop(runtime);
+        assert!(dropped.load(Ordering::SeqCst), "the runtime is gone and its task is not");
+        guest.join().unwrap();
+    });
+}
+
+/// A waker that panics, with a payload whose destructor panics, costs nobody else a wake-up.
+#[runtime::test(start_paused = true)]
+async fn advancing_survives_a_waker_whose_panic_panics() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("on purpose, from a payload");
+            }
+        }
+    }
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            std::panic::panic_any(Bomb);
+        }
+    }
+    struct Notes(AtomicBool);
+    impl std::task::Wake for Notes {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let notes = Arc::new(Notes(AtomicBool::new(false)));
+    let wakers = [Arc::clone(&notes).into(), Arc::new(Panics).into(), Arc::clone(&notes).into()];
+    let mut sleeps: Vec<_> = (1..=3).map(|n| Box::pin(time::sleep(ms(n)))).collect();
+    for (sleep, waker) in sleeps.iter_mut().zip(&wakers).skip(1) {
+        assert!(sleep.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    time::advance(ms(5)).await;
+    assert!(notes.0.load(Ordering::SeqCst), "the one after the panic was not woken");
 }

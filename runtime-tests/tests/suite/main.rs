@@ -1,8 +1,8 @@
 //! One binary for every integration test: it links once and shows one summary.
 
 mod attributes;
-mod corners;
 mod contracts;
+mod corners;
 mod io_rows;
 mod layers;
 mod net;
