@@ -14,10 +14,11 @@
 //! that takes longer than [`LIMIT`]. Assertions do not time and do not sleep: where a kernel may
 //! need a moment, they wait by the stream's own means.
 //!
-//! What is in `one_way_assertions.rs` holds for each direction of a stream as well, so a `pair` row
-//! gets those too (left writes, right reads).
+//! What is in `one_way_assertions.rs` and `owned_assertions.rs` holds for each direction of a stream
+//! as well, so a `pair` row gets those too (left writes, right reads).
 
 pub mod one_way_assertions;
+pub mod owned_assertions;
 pub mod pair_assertions;
 mod tools;
 
@@ -288,6 +289,15 @@ macro_rules! conformance {
             downcasts_work
             pointers_work
             take_works
+        );
+        $crate::conformance!(@tests owned_assertions $maker;
+            owned_buffers_carry_everything
+            owned_operations_take_what_fits
+            owned_buffers_of_nothing_never_wait
+            owned_reads_end_with_the_stream
+            owned_writes_that_fail_return_the_buffer
+            dropped_owned_operations_lose_only_the_buffer
+            owned_forms_travel
         );
     };
     (@pair $maker:expr) => {

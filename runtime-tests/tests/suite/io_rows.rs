@@ -3,8 +3,8 @@
 //! is around it under ours, where the budget shows whether it is charged through every layer.
 
 use runtime::io::{
-    BorrowedCursor, Interest, NonBlocking, Read, Readiness, Ready, ReadyRead, ReadyStream,
-    ReadyWrite, Write, forward_io, leaf_io,
+    BorrowedCursor, DynOwnedRead, DynOwnedWrite, Interest, NonBlocking, OwnedRead, OwnedWrite,
+    Read, Readiness, Ready, ReadyRead, ReadyStream, ReadyWrite, Write, forward_io, leaf_io,
 };
 use runtime_tests::conformance;
 use runtime_tests::conformance::{CurrentThread, one_way_on, pair, pair_on};
@@ -97,6 +97,14 @@ impl Read for Borrowed {
     fn as_ready_dyn(&mut self) -> Option<Box<dyn ReadyRead + '_>> {
         Some(Box::new(self.stream()))
     }
+
+    fn as_owned(&mut self) -> Option<impl OwnedRead> {
+        Some(self.stream())
+    }
+
+    fn as_owned_dyn(&mut self) -> Option<Box<dyn DynOwnedRead + '_>> {
+        Some(Box::new(self.stream()))
+    }
 }
 
 impl Write for Borrowed {
@@ -127,6 +135,14 @@ impl Write for Borrowed {
     fn as_ready_stream_dyn(&mut self) -> Option<Box<dyn ReadyStream + '_>> {
         Some(Box::new(self.stream()))
     }
+
+    fn as_owned_write(&mut self) -> Option<impl OwnedWrite> {
+        Some(self.stream())
+    }
+
+    fn as_owned_write_dyn(&mut self) -> Option<Box<dyn DynOwnedWrite + '_>> {
+        Some(Box::new(self.stream()))
+    }
 }
 
 /// The forwarding macro, from another crate, on a generic wrapper.
@@ -136,7 +152,8 @@ struct Named<S> {
 }
 
 forward_io!(
-    impl [S: ReadyStream] Ready, Read, Write, ReadyRead, ReadyWrite for Named<S> => stream
+    impl [S: ReadyStream + OwnedRead + OwnedWrite]
+        Ready, Read, Write, ReadyRead, ReadyWrite, OwnedRead, OwnedWrite for Named<S> => stream
 );
 
 /// Also without generics and by index.

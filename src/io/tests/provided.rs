@@ -1,6 +1,9 @@
 //! The provided methods: interruptions, ends, invalid text, sizes of futures, the budget.
 
-use super::super::{BorrowedBuf, BufRead, Ready, ReadyRead, repeat};
+use super::super::{
+    BorrowedBuf, BufRead, OwnedBuf, OwnedRead, OwnedWrite, ReadAt, Ready, ReadyRead, Seek, WriteAt,
+    repeat,
+};
 use super::*;
 use crate::coop::Budget;
 use std::io::{Cursor, IoSlice, IoSliceMut};
@@ -182,6 +185,12 @@ fn leaves_charge_the_budget_once_and_adapters_never() {
     assert_eq!(rounds(async || _ = erased.as_ready().unwrap().read(&mut [0; 8]).await), 128);
     assert_eq!(rounds(async || _ = (&b"abc"[..]).read(&mut [0; 8]).await), 128);
     assert_eq!(rounds(async || _ = Vec::new().write(b"abc").await), 128);
+    let buf = || OwnedBuf::with_capacity(8);
+    assert_eq!(rounds(async || _ = repeat(1).take(9).read_owned(buf()).await), 128);
+    assert_eq!(rounds(async || _ = Vec::new().write_owned(buf()).await), 128);
+    assert_eq!(rounds(async || _ = (&b"abc"[..]).read_at(&mut [0; 8], 1).await), 128);
+    assert_eq!(rounds(async || _ = Vec::new().write_at(b"abc", 1).await), 128);
+    assert_eq!(rounds(async || _ = Cursor::new(b"abc").stream_position().await), 128);
     // One more for 16 KiB.
     let mut big = vec![0; 16 << 10];
     assert_eq!(rounds(async || _ = repeat(1).read(&mut big).await), 64);
