@@ -214,7 +214,14 @@ impl OwnedReadHalf {
 ///
 /// let listener = TcpListener::bind("127.0.0.1:8080").await?;
 /// loop {
-///     let (mut stream, _peer) = listener.accept().await?;
+///     let (mut stream, _peer) = match listener.accept().await {
+///         Ok(connection) => connection,
+///         // Too many open files, say. The next `accept` waits until it makes sense.
+///         Err(error) => {
+///             eprintln!("cannot accept: {error}");
+///             continue;
+///         }
+///     };
 ///     runtime::spawn(async move {
 ///         let (mut reader, mut writer) = stream.split();
 ///         copy(&mut reader, &mut writer).await
