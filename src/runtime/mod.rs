@@ -268,7 +268,10 @@ impl Handle {
     /// ```
     #[track_caller]
     pub fn current() -> Self {
-        Self::try_current().unwrap_or_else(|error| panic!("{error}"))
+        match Self::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"), // not in a closure: those have a place of their own
+        }
     }
 
     /// The runtime that the calling code runs in, if any.
@@ -473,9 +476,11 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    let (task, refused) =
-        Handle::with_current(|handle| handle.inner.scheduler.spawn(future, spawned_at))
-            .unwrap_or_else(|error| panic!("{error}"));
+    let spawned = Handle::with_current(|handle| handle.inner.scheduler.spawn(future, spawned_at));
+    let (task, refused) = match spawned {
+        Ok(spawned) => spawned,
+        Err(error) => panic!("{error}"),
+    };
     // A refused future's destructor may enter another runtime, which `with_current` forbids.
     drop(refused);
     task

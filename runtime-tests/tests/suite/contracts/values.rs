@@ -159,6 +159,34 @@ fn c6_outside_a_runtime_there_is_advice() {
 }
 
 #[test]
+fn c6_misuse_is_told_with_the_place_of_the_call() {
+    thread_local! {
+        static PLACE: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
+    }
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PLACE.set(Some(if info.location().is_some_and(|place| place.file() == file!()) {
+            "here"
+        } else {
+            "in the library"
+        }));
+        before(info);
+    }));
+    for misuse in [
+        || drop(runtime::spawn(async {})),
+        || drop(runtime::spawn_blocking(|| ())),
+        || drop(sleep(Duration::ZERO)),
+        || drop(Handle::current()),
+        || drop(runtime::io::duplex(0)),
+        || Runtime::new().unwrap().block_on(async { Handle::current().block_on(async {}) }),
+    ] as [fn(); 6]
+    {
+        catch_unwind(misuse).unwrap_err();
+        assert_eq!(PLACE.take(), Some("here"));
+    }
+}
+
+#[test]
 fn c6_a_runtime_may_be_dropped_inside_async_code() {
     for outer in runtime_tests::rig::FLAVOURS {
         for inner in runtime_tests::rig::FLAVOURS {
