@@ -10,7 +10,8 @@ mod copy;
 mod copy_bidirectional;
 mod dynamic;
 mod forward;
-mod macros;
+mod forward_macro;
+mod leaf_macro;
 mod memory;
 mod owned;
 #[allow(unsafe_code)]
@@ -32,7 +33,9 @@ pub use copy_bidirectional::copy_bidirectional;
 pub use dynamic::{DynOwnedRead, DynOwnedWrite, DynRead, DynWrite};
 pub use forward::Never;
 #[doc(inline)]
-pub use macros::{forward_io, leaf_io};
+pub use forward_macro::forward_io;
+#[doc(inline)]
+pub use leaf_macro::leaf_io;
 pub use memory::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use owned::{OwnedRead, OwnedWrite};
 pub use owned_buf::{OwnedBuf, OwnedCursor};

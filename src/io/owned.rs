@@ -17,7 +17,8 @@ use super::{OwnedBuf, Read, Write};
 ///
 /// Return the buffer that came in, filled further by at most its [`room`](OwnedBuf::room), also
 /// with an error. What provided methods and adapters get back in another state (another buffer, one
-/// that has lost bytes, one that was filled too far) makes them panic.
+/// that has lost bytes, one that was filled too far or may no longer be filled as far) makes them
+/// panic.
 ///
 /// ```
 /// # futures::executor::block_on(async {

@@ -11,6 +11,7 @@
 //! behind it is the one thing that the container has to be told by `unsafe` code.
 
 mod cursor;
+mod receipt;
 
 use std::any::Any;
 use std::fmt;
@@ -281,7 +282,8 @@ impl OwnedBuf {
 
     /// Lets at most `n` more bytes be filled, up to the capacity, until it is called again.
     ///
-    /// For adapters that hand the buffer on and must not read more than that.
+    /// For adapters that hand the buffer on and must not read more than that. (What
+    /// [`clear`](Self::clear) makes free may be filled again.)
     ///
     /// ```
     /// use runtime::io::OwnedBuf;
@@ -422,16 +424,6 @@ impl OwnedBuf {
             }
         }
     }
-
-    /// What to check when a foreign implementation hands the buffer back.
-    pub(super) fn receipt(&self) -> Receipt {
-        Receipt {
-            identity: self.memory.identity(),
-            consumed: self.consumed,
-            filled: self.filled,
-            room: self.room(),
-        }
-    }
 }
 
 impl fmt::Debug for OwnedBuf {
@@ -503,42 +495,5 @@ impl Memory {
             Self::Owner { owner, .. } => (owner.bytes().as_ptr(), 2),
         };
         (address.addr(), self.capacity(), origin)
-    }
-}
-
-/// What a buffer was when it was handed to a foreign implementation. Everything that gets one back
-/// compares, so that a buffer that was swapped, cut or overfilled is a panic and not wrong data.
-#[derive(Debug)]
-pub(super) struct Receipt {
-    identity: (usize, usize, u8),
-    consumed: usize,
-    filled: usize,
-    room: usize,
-}
-
-impl Receipt {
-    /// How many bytes a reader has filled.
-    #[track_caller]
-    pub(super) fn check_read(&self, buf: &OwnedBuf) -> usize {
-        assert!(buf.memory.identity() == self.identity, "the reader returned another buffer");
-        assert!(
-            buf.consumed == self.consumed && buf.filled >= self.filled,
-            "the reader took away what was filled in the buffer"
-        );
-        let n = buf.filled - self.filled;
-        assert!(n <= self.room, "the reader filled more of the buffer than it may");
-        n
-    }
-
-    /// How many bytes a writer took, which said that it was `n`.
-    #[track_caller]
-    pub(super) fn check_written(&self, buf: &OwnedBuf, n: usize) -> usize {
-        assert!(buf.memory.identity() == self.identity, "the writer returned another buffer");
-        assert!(
-            buf.consumed == self.consumed && buf.filled == self.filled,
-            "the writer changed what is filled in the buffer"
-        );
-        assert!(n <= buf.len(), "the writer claims more bytes than there were");
-        n
     }
 }

@@ -440,7 +440,7 @@ fn provided_writes_retry_interruptions_and_show_the_rest() {
 #[test]
 fn readers_that_break_the_rules_are_found_out() {
     type Trick = fn(OwnedBuf) -> (OwnedBuf, Result<usize>);
-    let tricks: [(Trick, &str); 6] = [
+    let tricks: [(Trick, &str); 7] = [
         (|_| (OwnedBuf::with_capacity(8), Ok(0)), "another buffer"),
         (|_| (OwnedBuf::from_owner([0; 8]), Ok(0)), "another buffer"),
         (|_| (OwnedBuf::with_capacity(4), Err(ErrorKind::Interrupted.into())), "another buffer"),
@@ -465,7 +465,15 @@ fn readers_that_break_the_rules_are_found_out() {
                 buf.unfilled().append(&vec![0; room]);
                 (buf, Ok(0))
             },
-            "than it may",
+            "how far",
+        ),
+        (
+            |mut buf| {
+                buf.unfilled().append(b"x");
+                buf.set_room(0);
+                (buf, Ok(1))
+            },
+            "how far",
         ),
     ];
     let buf = || {
@@ -479,7 +487,7 @@ fn readers_that_break_the_rules_are_found_out() {
         let run = |f: &dyn Fn()| catch_unwind(AssertUnwindSafe(f));
         let exact = run(&|| _ = block_on(Owned(trick).read_exact_owned(buf())));
         assert!(says(&exact, what), "{exact:?}");
-        if what != "than it may" {
+        if what != "how far" {
             let mut vec = Vec::with_capacity(8);
             vec.push(1);
             let end = run(&|| _ = block_on(Owned(trick).read_to_end_owned(vec.clone())));
