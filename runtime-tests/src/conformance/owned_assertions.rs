@@ -237,8 +237,8 @@ pub fn owned_forms_travel<M: OneWay>(maker: M) {
         )
         .await;
         pass(
-            (&mut Box::new(&mut writer)).as_owned_write().expect("pointers keep it"),
-            (&mut Box::new(&mut reader)).as_owned().expect("pointers keep it"),
+            Box::new(&mut writer).as_owned_write().expect("pointers keep it"),
+            Box::new(&mut reader).as_owned().expect("pointers keep it"),
         )
         .await;
         let mut taken = reader.take(6);

@@ -150,6 +150,10 @@ fn single_operations_are_small() {
     assert!(size_of_val(&reader.read_vectored(&mut slices)) <= 24);
     let mut buf = BorrowedBuf::from(&mut buf[..]);
     assert!(size_of_val(&reader.read_buf(buf.unfilled())) <= 32);
+    // An owned buffer travels inside, once.
+    let owned = || OwnedBuf::with_capacity(1);
+    assert!(size_of_val(&reader.read_owned(owned())) <= size_of::<OwnedBuf>() + 16);
+    assert!(size_of_val(&writer.write_owned(owned())) <= size_of::<OwnedBuf>() + 16);
     // Forwarding adds nothing.
     let mut buf = [0; 8];
     assert!(size_of_val(&(&mut &mut reader).read(&mut buf)) <= 24);
