@@ -18,11 +18,12 @@ use std::rc::Rc;
 use std::sync::Arc as StdArc;
 use std::task::{Context, Poll, Wake, Waker};
 
+use super::batch::Batches;
 use super::park::Parker;
 use super::scheduler::Scheduler;
 use super::worker::{Core, Entered, Worker};
 use crate::coop::Budget;
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Arc, Mutex};
 
 /// Polls of tasks between two looks at the root future.
@@ -75,8 +76,8 @@ pub(super) struct Guest {
     parker: Mutex<Option<Arc<Parker>>>,
     /// Sits there and is not asleep.
     running: AtomicBool,
-    /// Odd while who sits there may have a task in hand that no list knows of.
-    batches: AtomicU32,
+    /// When who sits there may have a task in hand that no list knows of.
+    pub(super) batches: Batches,
     /// Callers of `block_on` who found the seat taken.
     bystanders: Mutex<Vec<Arc<Parker>>>,
     torn_down: AtomicBool,
@@ -88,7 +89,7 @@ impl Guest {
             core: Mutex::new(Some(core)),
             parker: Mutex::new(None),
             running: AtomicBool::new(false),
-            batches: AtomicU32::new(0),
+            batches: Batches::new(),
             bystanders: Mutex::new(Vec::new()),
             torn_down: AtomicBool::new(false),
         }
@@ -108,26 +109,6 @@ impl Guest {
     fn is_torn_down(&self) -> bool {
         // Ordering: Acquire pairs with `claim_tear_down`.
         self.torn_down.load(Ordering::Acquire)
-    }
-
-    /// Who sits here takes tasks in hand from now on.
-    fn begin_batch(&self) {
-        // Ordering: Relaxed: only who sits writes. The fence pairs with those of `tear_down`: it sees
-        // this batch, or the look at the flag that follows here sees the shutdown.
-        self.batches.store(self.batches.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-    }
-
-    /// Every task in hand was put back into a queue, is listed, or is gone.
-    fn end_batch(&self) {
-        // Ordering: Release pairs with `batches`: what was put back is in sight.
-        self.batches.store(self.batches.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-    }
-
-    /// Changes with every batch; odd during one.
-    pub(super) fn batches(&self) -> u32 {
-        // Ordering: Acquire pairs with `end_batch`; the caller has fenced.
-        self.batches.load(Ordering::Acquire)
     }
 
     fn set_running(&self, running: bool) {
@@ -301,10 +282,10 @@ impl Seat {
 
     /// After the root was polled: tasks, or sleep if there are none.
     fn work(&self, root: &Root) {
-        let guest = &self.worker().scheduler.guest;
-        guest.begin_batch();
+        let batches = &self.worker().scheduler.guest.batches;
+        batches.begin();
         let more = self.run_tasks();
-        guest.end_batch();
+        batches.end();
         // Ordering: Relaxed: if it is woken only now, its token keeps `sleep` from sleeping.
         if !more && !root.woken.load(Ordering::Relaxed) {
             self.sleep(root);
@@ -393,7 +374,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let Some(worker) = self.worker.take() else { return };
         let scheduler = Arc::clone(&worker.scheduler);
-        scheduler.guest.begin_batch();
+        scheduler.guest.batches.begin();
         if scheduler.is_shut_down() {
             scheduler.cancel_queue(&worker);
         }
@@ -402,7 +383,7 @@ impl Drop for Seat {
         while let Some(task) = queue.pop_next().or_else(|| queue.pop_front()) {
             scheduler.injector.push(task);
         }
-        scheduler.guest.end_batch();
+        scheduler.guest.batches.end();
         self.entered = None;
         let parker = scheduler.guest.parker.lock().take();
         drop(parker);

@@ -32,12 +32,13 @@
 //! `begin_shutdown` raises a flag and wakes everyone. Each pool worker ends after its current poll
 //! and cancels what is in its queues; the last one (on a current-thread runtime whoever has the
 //! seat) *tears down*: it cancels the queues and all idle tasks until no task is left, then closes
-//! the driver. A task that is not complete is in a queue, in a worker's hands, or in
-//! `OwnedTasks`, so when that is empty nobody holds a task that could still point here: this is
-//! why tasks need no reference count on the scheduler. A spawn that comes too late finds the flag
+//! the driver. A task that is not complete is in a queue, in a worker's or the guest's hands (see
+//! `batch`), or in `OwnedTasks`, so when that is empty nobody holds a task that could still point
+//! here: this is why tasks need no reference count on the scheduler. A spawn that comes too late finds the flag
 //! after its push (Dekker with the tear-down's drain) and cancels its own task.
 
 // Models take the parts one by one; what ties them to threads and sockets is not compiled for them.
+mod batch;
 #[cfg(not(loom))]
 mod guest;
 mod idle;

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::batch::Batches;
 use super::idle::Idle;
 use super::park::{Parker, Unpark};
 use super::queue::{Owner, Word, queue};
@@ -343,5 +344,43 @@ fn an_unpark_is_never_lost() {
         };
         assert_eq!(parker.unpark(), Unpark::Done);
         sleeper.join().unwrap();
+    });
+}
+
+/// The guest takes the task in its run-next slot while the pool is torn down: either the tear-down
+/// gets it, or it waits until the guest is done with it.
+#[test]
+fn tear_down_never_ends_before_what_the_guest_has_in_hand() {
+    loom::model(|| {
+        let owner = queue::<Item>();
+        assert!(owner.set_next(Item::new(0)).is_none());
+        let shared = Arc::clone(owner.shared());
+        let state = Arc::new((Batches::new(), AtomicBool::new(false)));
+        let tearing_down = {
+            let state = Arc::clone(&state);
+            thread::spawn(move || {
+                let (batches, dropped) = &*state;
+                loop {
+                    let since = batches.now();
+                    let mine = shared.steal_next().is_some();
+                    if batches.quiet(since) {
+                        assert!(mine || dropped.load(Ordering::Relaxed), "the guest has it still");
+                        return;
+                    }
+                    if mine {
+                        return;
+                    }
+                    thread::yield_now();
+                }
+            })
+        };
+        let (batches, dropped) = &*state;
+        batches.begin();
+        if let Some(item) = owner.pop_next() {
+            drop(item);
+            dropped.store(true, Ordering::Relaxed);
+        }
+        batches.end();
+        tearing_down.join().unwrap();
     });
 }
