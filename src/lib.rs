@@ -71,8 +71,8 @@
 //! # Fairness
 //!
 //! If polls are bounded, a woken task runs after at most one pass over the tasks before it; a busy
-//! worker looks at timers and sockets at least every 100 µs between polls, and at tasks from outside
-//! every 61 polls. While another worker is idle, nothing waits longer than 20 ms behind a poll that
+//! worker looks at timers and sockets every 100 µs, measured between polls (up to 16 of them late
+//! when short polls become long ones), and at tasks from outside every 61 polls. While another worker is idle, nothing waits longer than 20 ms behind a poll that
 //! does not end. The exception is the future of [`Runtime::block_on`], which stays on its thread.
 //!
 //! # Platforms
