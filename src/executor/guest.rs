@@ -322,10 +322,8 @@ impl Seat {
         // did so; what was injected before this thread sat down is served here.
         let mut woken = worker.take_woken();
         let injected = scheduler.workers == 0 && !scheduler.injector.is_empty();
-        if scheduler.is_shut_down() {
-            // Nothing is left to drive; only the root is waited for, or the token for `tear_down`.
-            worker.parker.park_thread(None);
-        } else if !injected && !worker.lead(None, &mut woken) {
+        // After shutdown, too: while the pool's workers end, nobody else may be there for the driver.
+        if !injected && !worker.lead(None, &mut woken) {
             let deadline = scheduler.driver_handle.timers.next_deadline(worker.core.index);
             worker.sleep_as_thread(deadline, None);
         }

@@ -302,6 +302,8 @@ impl Scheduler {
     /// A pool worker's last act on its thread.
     pub(super) fn worker_stopped(&self, worker: &Worker) {
         self.cancel_queue(worker);
+        // This worker may have led the driver until now; the guest may not be done with it.
+        self.unpark_guest();
         let last = {
             let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
             let last = *alive == 1;

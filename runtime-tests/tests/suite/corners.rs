@@ -226,3 +226,35 @@ async fn advancing_survives_a_waker_whose_panic_panics() {
     time::advance(ms(5)).await;
     assert!(notes.0.load(Ordering::SeqCst), "the one after the panic was not woken");
 }
+
+/// While a pool winds down behind a task that does not end its poll, a thread inside `block_on` still
+/// has its timers.
+#[test]
+fn block_on_keeps_its_timers_while_the_pool_winds_down() {
+    never_hangs(|| {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (started, begun) = mpsc::channel();
+        let (sat, sits) = mpsc::channel();
+        runtime.spawn(async move {
+            started.send(()).unwrap();
+            let _ = released.recv();
+        });
+        begun.recv().unwrap();
+        let handle = runtime.handle().clone();
+        let guest = std::thread::spawn(move || {
+            handle.block_on(async {
+                for round in 0..10 {
+                    time::sleep(ms(20)).await;
+                    if round == 0 {
+                        sat.send(()).unwrap();
+                    }
+                }
+            });
+        });
+        sits.recv().unwrap();
+        runtime.shutdown_background();
+        guest.join().unwrap();
+        drop(release);
+    });
+}
