@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::buf::{read_spare, with_spare};
-use super::when_ready::{Reading, Waiting};
+use super::when_ready::{ROUNDS, Reading, Waiting, give_way};
 use super::{Interest, NonBlocking, Read, ReadyRead, Write};
 
 /// How much is in flight at most, each way.
@@ -47,6 +47,7 @@ pub async fn copy<R: Read, W: Write>(reader: &mut R, writer: &mut W) -> Result<u
 
 /// Waits without a buffer.
 async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W) -> Result<u64> {
+    let mut fruitless = 0;
     let mut copied = 0;
     let mut buf = Vec::new();
     let mut is_flushed = true;
@@ -77,13 +78,20 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
         match with_spare(&mut buf, IN_FLIGHT, |cursor| reader.non_blocking_read(cursor)) {
             Ok(NonBlocking::Ready(())) if buf.is_empty() => break,
             Ok(NonBlocking::Ready(())) => {}
-            Ok(NonBlocking::WouldBlock) => continue,
+            Ok(NonBlocking::WouldBlock) => {
+                fruitless += 1;
+                if fruitless % ROUNDS == 0 {
+                    give_way().await; // a reader that always says so must not keep the thread
+                }
+                continue;
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
         writer.write_all(&buf).await?;
         copied += buf.len() as u64;
         is_flushed = false;
+        fruitless = 0;
     }
     flush(writer).await?;
     Ok(copied)

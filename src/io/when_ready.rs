@@ -13,6 +13,7 @@
 use std::array;
 use std::future::poll_fn;
 use std::io::{IoSlice, IoSliceMut, Result};
+use std::mem::replace;
 use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, ready};
 
@@ -25,7 +26,7 @@ use crate::coop;
 
 /// How often a resource may say "ready" and then "would block" before the task gives way. A
 /// correct leaf needs two rounds; one that lies must not hold its worker.
-const ROUNDS: usize = 16;
+pub(super) const ROUNDS: usize = 16;
 
 /// Runs `attempt` until it is done or waits: the loop of every operation.
 ///
@@ -42,6 +43,19 @@ pub(super) fn poll_loop<T>(
     }
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// Asks for another poll, once.
+pub(super) async fn give_way() {
+    let mut has_given_way = false;
+    poll_fn(|cx| {
+        if replace(&mut has_given_way, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What a future waits for; the wait ends when the future is dropped. `I` is [`Interest`], or one of

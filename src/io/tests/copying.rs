@@ -85,6 +85,28 @@ fn poll_once(future: impl Future) -> bool {
     pin!(future).as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }
 
+/// Says for ever that it is ready, and then that it is not.
+struct Fickle;
+
+impl Ready for Fickle {
+    fn poll_ready(&mut self, _: &mut Context<'_>, _: Interest) -> Poll<Result<Readiness>> {
+        Poll::Ready(Ok(Readiness::READ))
+    }
+}
+
+impl ReadyRead for Fickle {
+    fn non_blocking_read(&mut self, _: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
+        Ok(NonBlocking::WouldBlock)
+    }
+}
+
+leaf_io!(impl Read for Fickle);
+
+#[test]
+fn a_reader_whose_readiness_is_never_true_does_not_keep_the_thread() {
+    assert!(poll_once(copy(&mut Fickle, &mut sink())));
+}
+
 #[test]
 fn h07_the_writer_is_flushed_before_the_reader_is_waited_for() {
     // A writer that holds back what its peer would answer to.
