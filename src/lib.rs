@@ -85,6 +85,7 @@
 #![deny(unsafe_code)]
 
 // Words: what every floor above speaks.
+mod contain;
 mod coop;
 #[path = "io/mod.rs"]
 mod io_core;

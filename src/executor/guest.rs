@@ -388,6 +388,7 @@ impl Drop for Seat {
         scheduler.guest.set_running(false);
         // Every other reference was the thread-local's, which `entered` has taken out.
         let core = Rc::into_inner(worker).map(|worker| worker.core);
+        debug_assert!(core.is_some(), "a core that is still shared would be lost");
         *scheduler.guest.core.lock() = core;
         if scheduler.is_shut_down() {
             scheduler.cancel_injected();

@@ -50,6 +50,8 @@ mod queue;
 #[cfg(not(loom))]
 mod scheduler;
 #[cfg(not(loom))]
+mod sleep;
+#[cfg(not(loom))]
 mod spin;
 #[cfg(not(loom))]
 mod worker;

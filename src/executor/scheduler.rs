@@ -12,10 +12,11 @@ use super::idle::Idle;
 use super::park::{Parker, Unpark};
 use super::queue::{self, Queue};
 use super::worker::{Core, Worker};
+use crate::contain::contain;
 use crate::driver::{self, Driver};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use crate::task::{self, JoinHandle, OwnedTasks, Runnable, Schedule, contain};
+use crate::task::{self, JoinHandle, OwnedTasks, Runnable, Schedule};
 
 pub(crate) type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
 

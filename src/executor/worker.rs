@@ -15,23 +15,23 @@
 //! parked or stuck workers too, and polls the driver if [`TURN_PERIOD`] or `event_interval` polls
 //! have passed since this worker did.
 //!
-//! Sleeping is in `sleep`: see `idle` for who wakes whom, `park` for how.
+//! What it does when there is nothing to do is in `sleep`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::idle::WATCH_PERIOD;
 use super::park::Parker;
 use super::queue::Owner;
 use super::scheduler::Scheduler;
 use super::spin::Spin;
+use crate::contain::contain;
 use crate::coop::Budget;
-use crate::driver::{self, clock::real_now};
+use crate::driver;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::{Runnable, contain};
+use crate::task::Runnable;
 
 /// The longest time between two looks of a busy worker at the driver, its own long polls aside.
 const TURN_PERIOD: Duration = Duration::from_micros(100);
@@ -59,35 +59,35 @@ pub(super) struct Worker {
     pub(super) scheduler: Arc<Scheduler>,
     pub(super) core: Core,
     pub(super) parker: Arc<Parker>,
-    tick: Cell<u32>,
+    pub(super) tick: Cell<u32>,
     /// Polls until the next look at the clock, and between two looks.
     countdown: Cell<u32>,
     stride: Cell<u32>,
     /// Not the guest of a pool, which runs only what it woke itself.
-    serves_injector: bool,
+    pub(super) serves_injector: bool,
     /// Polls until the injector is looked at although there is other work.
     until_injector: Cell<u32>,
-    last_look: Cell<Instant>,
+    pub(super) last_look: Cell<Instant>,
     /// When, and at which tick, this worker last polled the driver.
-    last_turn: Cell<(Instant, u32)>,
+    pub(super) last_turn: Cell<(Instant, u32)>,
     /// What the last poll left, for the next link of a run-next chain.
-    budget: Cell<Budget>,
+    pub(super) budget: Cell<Budget>,
     /// Counted as searching in `idle`.
-    searching: Cell<bool>,
+    pub(super) searching: Cell<bool>,
     /// Has been parked, or absent, and not had a task since.
-    left_park: Cell<bool>,
+    pub(super) left_park: Cell<bool>,
     /// Went to sleep as the watch.
-    held_watch: Cell<bool>,
+    pub(super) held_watch: Cell<bool>,
     /// The workers' ticks a watch's period ago, or longer, and when that was.
-    seen: RefCell<Vec<u32>>,
-    seen_at: Cell<Instant>,
+    pub(super) seen: RefCell<Vec<u32>>,
+    pub(super) seen_at: Cell<Instant>,
     /// Whether they had moved when `seen` was last renewed.
-    others_moved: Cell<bool>,
+    pub(super) others_moved: Cell<bool>,
     /// Wakers are being called for the driver: what they schedule queues up in order.
-    dispatching: Cell<bool>,
+    pub(super) dispatching: Cell<bool>,
     /// Reused between turns.
-    woken: RefCell<Vec<Waker>>,
-    spin: Spin,
+    pub(super) woken: RefCell<Vec<Waker>>,
+    pub(super) spin: Spin,
     random: Cell<u32>,
 }
 
@@ -364,7 +364,7 @@ impl Worker {
     }
 
     /// Calls wakers, with no lock held. Tasks of this runtime queue up here, in order.
-    fn dispatch(&self, mut woken: Vec<Waker>) {
+    pub(super) fn dispatch(&self, mut woken: Vec<Waker>) {
         if woken.is_empty() {
             self.woken.replace(woken);
             return;
@@ -379,166 +379,6 @@ impl Worker {
         if self.core.queue.shared().len() > 1 {
             self.scheduler.notify();
         }
-    }
-
-    /// Sleeps until there may be something to do.
-    fn park(&self) {
-        let scheduler = &*self.scheduler;
-        self.before_park();
-        scheduler.idle.park(self.core.index, self.searching.take());
-        let mut woken = self.take_woken();
-        if !scheduler.has_work() && !scheduler.is_shut_down() {
-            self.sleep(&mut woken);
-        }
-        self.searching.set(scheduler.idle.unpark_self(self.core.index));
-        let now = self.awake(woken);
-        self.free_hostages(now);
-        self.after_park();
-    }
-
-    pub(super) fn before_park(&self) {
-        if let Some(hook) = &self.scheduler.config.on_park {
-            // What it schedules must be in sight of the last look, which leaves the slot aside.
-            self.dispatching.set(true);
-            contain(|| hook());
-            self.dispatching.set(false);
-        }
-    }
-
-    pub(super) fn after_park(&self) {
-        if let Some(hook) = &self.scheduler.config.on_unpark {
-            contain(|| hook());
-        }
-    }
-
-    /// Back from a sleep: what came in meanwhile is queued, due timers fire.
-    pub(super) fn awake(&self, mut woken: Vec<Waker>) -> Instant {
-        let now = self.scheduler.driver_handle.clock.now();
-        self.left_park.set(true);
-        self.budget.set(Budget::FULL);
-        self.last_look.set(now);
-        self.scheduler.driver_handle.timers.fire(now, &mut woken);
-        self.dispatch(woken);
-        now
-    }
-
-    /// A pool worker's sleep. Its parked bit is set and there is no work.
-    fn sleep(&self, woken: &mut Vec<Waker>) {
-        let idle = &self.scheduler.idle;
-        let index = self.core.index;
-        let anyone_runs = || self.scheduler.anyone_runs();
-        // Called to the watch just now: the caller runs and comes back for the driver soon.
-        let appointed = idle.has_watch(index) && !self.held_watch.get();
-        let watch = if anyone_runs() {
-            idle.take_watch(index)
-        } else {
-            idle.has_watch(index)
-                && (appointed || self.others_moved.get() || !idle.give_up_watch(index, anyone_runs))
-        };
-        self.held_watch.set(watch);
-        let at_most = watch.then(|| self.until_look());
-        if appointed && watch || !self.lead(at_most, woken) {
-            let deadline = self.scheduler.driver_handle.timers.next_deadline(index);
-            self.sleep_as_thread(deadline, at_most);
-        }
-    }
-
-    /// Sleeps without the driver, after a short look for what may come at once.
-    pub(super) fn sleep_as_thread(&self, deadline: Option<Instant>, at_most: Option<Duration>) {
-        let scheduler = &*self.scheduler;
-        // One at a time, besides the one who leads.
-        let spins = scheduler.spinner.try_lock();
-        let found = spins.is_some()
-            && self.spin.until(
-                self.until(deadline, at_most),
-                real_now, // a paused clock would never end it
-                || self.parker.take_token() || self.has_work_for_me(),
-            );
-        drop(spins);
-        if !found {
-            self.parker.park_thread(self.until(deadline, at_most));
-        }
-    }
-
-    /// The guest of a pool does not look for work.
-    fn has_work_for_me(&self) -> bool {
-        self.serves_injector && self.scheduler.has_work()
-    }
-
-    /// Blocks in the driver if nobody else does.
-    pub(super) fn lead(&self, at_most: Option<Duration>, woken: &mut Vec<Waker>) -> bool {
-        let scheduler = &*self.scheduler;
-        let Some(mut driver) = scheduler.driver.try_lock() else { return false };
-        let handle = &*scheduler.driver_handle;
-        // The guest's timers too: its thread may have left.
-        let shards = [self.core.index, scheduler.workers, scheduler.foreign_shard()];
-        let next = shards.iter().filter_map(|&shard| handle.timers.next_deadline(shard)).min();
-        let found = self.spin.until(self.until(next, at_most), real_now, || {
-            let _ = driver.turn(handle, Some(Duration::ZERO), woken);
-            !woken.is_empty() || self.parker.take_token() || self.has_work_for_me()
-        });
-        let turned = found || {
-            let deadline = handle.timers.begin_wait(&shards);
-            let timeout = self.until(deadline, at_most);
-            // An error leaves nothing undone that a later turn would not do.
-            let turned = self.parker.park_driver(|| driver.turn(handle, timeout, woken));
-            handle.timers.end_wait();
-            turned.is_some()
-        };
-        if turned {
-            self.last_turn.set((handle.clock.now(), self.tick.get()));
-        }
-        true
-    }
-
-    /// How long to sleep. Under a paused clock no deadline comes nearer by waiting.
-    pub(super) fn until(
-        &self,
-        deadline: Option<Instant>,
-        at_most: Option<Duration>,
-    ) -> Option<Duration> {
-        let clock = &self.scheduler.driver_handle.clock;
-        let wait = deadline
-            .filter(|_| !clock.is_paused())
-            .map(|deadline| deadline.saturating_duration_since(clock.now()));
-        match (wait, at_most) {
-            (Some(wait), Some(at_most)) => Some(wait.min(at_most)),
-            (wait, at_most) => wait.or(at_most),
-        }
-    }
-
-    /// How long the watch sleeps: until `seen` is a period old.
-    fn until_look(&self) -> Duration {
-        let now = self.scheduler.driver_handle.clock.now();
-        let since = now.saturating_duration_since(self.seen_at.get());
-        WATCH_PERIOD.checked_sub(since).filter(|left| !left.is_zero()).unwrap_or(WATCH_PERIOD)
-    }
-
-    /// What whoever is idle owes those who run: if a period has passed since the last look, takes
-    /// the run-next task from workers that have been in one poll for all that time. Everything else
-    /// of theirs can be stolen anyway.
-    fn free_hostages(&self, now: Instant) {
-        if now.saturating_duration_since(self.seen_at.get()) < WATCH_PERIOD {
-            return;
-        }
-        self.seen_at.set(now);
-        let mut seen = self.seen.borrow_mut();
-        let ticks: Vec<u32> = self.scheduler.ticks().collect();
-        let mut moved = false;
-        for (index, (tick, before)) in ticks.iter().zip(&*seen).enumerate() {
-            if index == self.core.index {
-                continue;
-            }
-            if tick != before {
-                moved = true;
-            } else if self.scheduler.runs(index)
-                && let Some(task) = self.scheduler.remotes[index].queue.steal_next()
-            {
-                self.core.queue.push_back(task);
-            }
-        }
-        self.others_moved.set(moved);
-        *seen = ticks;
     }
 }
 

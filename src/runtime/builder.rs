@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::{Handle, Inner, Runtime};
 use crate::blocking::{Idle, Pool, Start};
+use crate::contain::contain;
 use crate::driver;
 use crate::executor::{self, Config, Hook};
-use crate::task::contain;
 
 /// More workers than any machine has cores for.
 const MAX_WORKERS: usize = 1024;

@@ -288,8 +288,12 @@ impl Handle {
     }
 
     fn with_current<R>(f: impl FnOnce(&Self) -> R) -> Result<R, TryCurrentError> {
+        // What `f` owns is the user's: without a runtime it is dropped after the borrow.
+        let mut f = Some(f);
         CURRENT
-            .try_with(|current| current.borrow().as_ref().map(f))
+            .try_with(|current| {
+                current.borrow().as_ref().and_then(|handle| Some(f.take()?(handle)))
+            })
             .ok()
             .flatten()
             .ok_or(TryCurrentError(()))

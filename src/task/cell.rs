@@ -36,10 +36,11 @@ use std::ptr::{self, NonNull};
 use std::sync::Mutex as StdMutex; // in a type only
 use std::task::{Context, Poll, RawWaker, Waker};
 
-use super::error::{Panic, contain};
+use super::error::Panic;
 use super::list::Links;
 use super::state::{Outcome, State};
 use super::{Runnable, Schedule, waker};
+use crate::contain::contain;
 use crate::sync::{Arc, UnsafeCell};
 
 /// The part of a cell that does not depend on the future's type.

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::Mutex; // not behind the loom switch: models do not panic
 use std::sync::PoisonError;
 
 use super::Id;
+use crate::contain::dispose;
 
 /// Why a task gave no output: it was cancelled, or it panicked.
 ///
@@ -113,7 +114,7 @@ impl Panic {
     #[cold]
     pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
         #[cfg(test)]
-        caught::add_one();
+        crate::contain::caught::add_one();
         Self(Box::new(Mutex::new(Some(payload))))
     }
 
@@ -138,39 +139,5 @@ impl Drop for Panic {
         if let Some(payload) = payload {
             dispose(payload);
         }
-    }
-}
-
-/// Calls code of the user whose panics concern nobody any more.
-///
-/// The panic hook has already reported them; the payload is dropped, and if that panics in turn, the
-/// second payload is leaked: there is no end to what a payload's destructor may do.
-pub(crate) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        dispose(payload);
-    }
-}
-
-#[cold]
-fn dispose(payload: Box<dyn Any + Send>) {
-    #[cfg(test)]
-    caught::add_one();
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
-    }
-}
-
-/// Counts the panics that were caught on this thread: among them is what loom has to say about the
-/// code inside the nets, which its models must not miss.
-#[cfg(test)]
-pub(super) mod caught {
-    std::thread_local!(static CAUGHT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) });
-
-    pub(super) fn add_one() {
-        CAUGHT.set(CAUGHT.get() + 1);
-    }
-
-    pub(crate) fn panics() -> usize {
-        CAUGHT.get()
     }
 }

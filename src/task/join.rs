@@ -12,9 +12,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::cell::{TaskPtr, TypedPtr};
-use super::error::contain;
 use super::state::{DropJoin, JoinSlot, Reference, Wake};
 use super::{Id, JoinError};
+use crate::contain::contain;
 use crate::coop;
 
 /// Waits for a task and gives its output; made by [`spawn`](crate::spawn).

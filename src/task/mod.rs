@@ -85,8 +85,6 @@ use crate::sync::Arc;
 
 pub use current::{Id, id, try_id};
 pub use error::JoinError;
-#[cfg(not(loom))]
-pub(crate) use error::contain;
 pub use join::{AbortHandle, JoinHandle};
 pub(crate) use list::OwnedTasks;
 pub(crate) use runnable::Runnable;

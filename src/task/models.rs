@@ -85,7 +85,11 @@ fn model(f: impl Fn() + Send + Sync + 'static) {
     loom::model(move || {
         let before = cell::live::cells();
         f();
-        assert_eq!(error::caught::panics(), 0, "a panic inside a net, such as loom's about a race");
+        assert_eq!(
+            crate::contain::caught::panics(),
+            0,
+            "a panic inside a net, such as loom's about a race"
+        );
         assert_eq!(cell::live::cells(), before, "cells leaked or freed twice");
     });
 }

@@ -9,8 +9,9 @@ use std::task::Waker;
 use super::OwnedTasks;
 use super::cell::{Polled, TaskPtr};
 use super::current::{self, Entered};
-use super::error::{Panic, contain};
+use super::error::Panic;
 use super::state::{Complete, Outcome, Park, Reference, Start};
+use crate::contain::contain;
 
 /// The right to poll a task, and the duty to run, cancel or drop this. One word.
 pub(crate) struct Runnable(TaskPtr);

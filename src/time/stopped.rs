@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::sleep::no_runtime;
+use crate::contain::contain;
 use crate::driver::Handle;
-use crate::task::contain;
 
 /// Stops the clock of the current runtime, which must be a current-thread one.
 ///

@@ -117,7 +117,7 @@ fn b12_a_task_that_holds_its_own_handle() {
 fn b13_panicking_tasks_leave_nothing_behind() {
     let _no_leak = NoLeak::new();
     let queue = Queue::new();
-    let before = error::caught::panics();
+    let before = crate::contain::caught::panics();
     let handles: Vec<_> = (0..1_000)
         .map(|i| {
             queue.spawn(async move {
@@ -134,7 +134,7 @@ fn b13_panicking_tasks_leave_nothing_behind() {
         assert!(error.is_panic());
         assert_eq!(message(error), "on purpose");
     }
-    assert_eq!(error::caught::panics() - before, 1_000);
+    assert_eq!(crate::contain::caught::panics() - before, 1_000);
     assert_eq!(try_id(), None);
     assert!(queue.owned.is_empty());
 }
