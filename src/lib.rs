@@ -56,6 +56,24 @@
 //! * **What must not give way** for its neighbours' sake is
 //!   [`unconstrained`](task::coop::unconstrained).
 //!
+//! * **A server's accept loop** is best spawned, too, if connections may compute for long: the future
+//!   of `main` shares its thread with tasks that it wakes, and waits while one of them is in a poll.
+//!
+//! # Coming from tokio
+//!
+//! Names are the same where the meaning is. What is not here is a crate of its own and runs here
+//! unchanged: channels and locks (`tokio::sync`, `async-channel`, `async-lock`), `select!` and
+//! `join!` (`futures`). What differs:
+//!
+//! | tokio | here |
+//! |---|---|
+//! | `task::spawn`, `task::spawn_blocking` | [`spawn`], [`spawn_blocking`] |
+//! | `AsyncRead`, `AsyncReadExt`, `AsyncWrite`, … | [`io::Read`], [`io::Write`]: one trait each |
+//! | `readable()` and `try_read` of each type | [`io::Ready`] and [`io::ReadyRead`], for generic code |
+//! | `Box<dyn AsyncRead>` | `Box<dyn ReadyRead>`, or `Box<dyn DynRead>` for what has no readiness |
+//! | `interval` catches up in a burst | it delays; see [`time::MissedTickBehavior`] |
+//! | dropping a runtime in async code panics | it hands over to the background |
+//!
 //! # Cancellation
 //!
 //! A future is cancelled by dropping it, a task by [`abort`](task::JoinHandle::abort) or

@@ -103,7 +103,11 @@ impl Runtime {
     /// future itself wakes.
     ///
     /// The future is a task's equal in all but two things: it need not be `Send`, and it stays on
-    /// its thread, so that nothing else can take over if another task on this thread runs for long.
+    /// its thread. While a task that it woke is in a long poll there, it has to wait, although
+    /// workers are idle. A future that must not wait for others is better spawned.
+    ///
+    /// Timers and sockets that belong to this runtime are made inside the future: arguments are
+    /// evaluated before it runs, so write `async { sleep(..).await }` and not `sleep(..)`.
     ///
     /// # Panics
     ///
@@ -459,7 +463,8 @@ impl Error for TryCurrentError {}
 /// Starts a task on the current runtime.
 ///
 /// It runs at once and by itself, whether or not the handle is awaited; dropping the handle detaches
-/// it. A panic inside ends up in the handle. The new task runs next on the worker that spawned it,
+/// it. What still runs when the runtime goes (when `main` returns, say) is dropped. A panic inside
+/// ends up in the handle. The new task runs next on the worker that spawned it,
 /// unless another one has time for it earlier.
 ///
 /// # Panics
