@@ -150,6 +150,25 @@ impl RestoreOnPending {
     pub fn made_progress(self) {
         charge(0);
     }
+
+    /// Charges an operation that completed and moved `bytes` bytes: one unit, and another for every
+    /// 16 KiB, so that the budget bounds time and not only calls.
+    ///
+    /// ```
+    /// use std::task::{Context, Poll, ready};
+    ///
+    /// fn poll_copy(from: &mut &[u8], to: &mut Vec<u8>, cx: &mut Context<'_>) -> Poll<usize> {
+    ///     let ticket = ready!(runtime::task::coop::poll_proceed(cx));
+    ///     let moved = from.len().min(1 << 20);
+    ///     to.extend_from_slice(&from[..moved]);
+    ///     *from = &from[moved..];
+    ///     ticket.made_progress_with(moved);
+    ///     Poll::Ready(moved)
+    /// }
+    /// ```
+    pub fn made_progress_with(self, bytes: usize) {
+        charge(bytes);
+    }
 }
 
 /// Runs `future` outside the budget: leaves in it never give way on their own.

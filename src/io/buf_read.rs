@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Result};
 
 use super::read::append_utf8;
-use super::{NonBlocking, Read, ReadyRead};
+use super::{Lines, NonBlocking, Read, ReadyRead, Segments};
 
 /// A reader with a buffer of its own: shows bytes in place before they are taken.
 ///
@@ -90,13 +90,30 @@ pub trait BufRead: Read {
     ///
     /// # Errors
     ///
-    /// `InvalidData` if the line is not UTF-8, and those of [`read_until`](Self::read_until).
-    /// `text` is as it was then, and what was read of the line is lost.
+    /// `InvalidData` if the line is not UTF-8; its bytes are in the error, which is made of a
+    /// [`FromUtf8Error`](std::string::FromUtf8Error). Those of [`read_until`](Self::read_until),
+    /// and then what was read of the line is lost. `text` is as it was in both cases.
+    ///
+    /// A line has no limit here: use [`lines`](Self::lines) with one, or [`take`](Read::take),
+    /// where the peer is not trusted.
     ///
     /// # Cancel safety
     ///
     /// Not cancel safe: `text` is as it was, and what was read of the line is lost. Use
-    /// [`read_until`](Self::read_until), whose buffer keeps it.
+    /// [`lines`](Self::lines), which keeps it.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use runtime::io::BufRead;
+    /// use std::string::FromUtf8Error;
+    ///
+    /// let mut text = String::from("as it was");
+    /// let error = (&b"not \xff text\n"[..]).read_line(&mut text).await.unwrap_err();
+    /// assert_eq!((error.kind(), text.as_str()), (std::io::ErrorKind::InvalidData, "as it was"));
+    /// let bytes = error.downcast::<FromUtf8Error>().unwrap().into_bytes();
+    /// assert_eq!(bytes, b"not \xff text\n");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
     fn read_line(&mut self, text: &mut String) -> impl Future<Output = Result<usize>> + Send
     where
         Self: Sized,
@@ -106,6 +123,35 @@ pub trait BufRead: Read {
             read_until(self, b'\n', &mut line).await?;
             append_utf8(text, line)
         }
+    }
+
+    /// This reader line by line; the type's [`limit`](Lines::limit) bounds the length of a line.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use runtime::io::BufRead;
+    ///
+    /// let mut lines = (&b"one\ntwo\r\nthree"[..]).lines().limit(1024);
+    /// assert_eq!(lines.next_line().await?.as_deref(), Some("one"));
+    /// assert_eq!(lines.next_line().await?.as_deref(), Some("two"));
+    /// assert_eq!(lines.next_line().await?.as_deref(), Some("three"));
+    /// assert_eq!(lines.next_line().await?, None);
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    fn lines(self) -> Lines<Self>
+    where
+        Self: Sized,
+    {
+        Lines::new(self)
+    }
+
+    /// This reader piece by piece, as separated by `delimiter`; the type's
+    /// [`limit`](Segments::limit) bounds the length of a piece.
+    fn segments(self, delimiter: u8) -> Segments<Self>
+    where
+        Self: Sized,
+    {
+        Segments::new(self, delimiter)
     }
 }
 

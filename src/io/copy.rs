@@ -10,11 +10,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::buf::{read_spare, with_spare};
+use super::just_in_time::Scratch;
 use super::when_ready::{ROUNDS, Reading, Waiting, give_way};
-use super::{Interest, NonBlocking, Read, ReadyRead, Write};
+use super::write::write_zero;
+use super::{BufRead, Interest, NonBlocking, Read, ReadyRead, Write, pool};
 
 /// How much is in flight at most, each way.
-pub(super) const IN_FLIGHT: usize = 16 * 1024;
+pub(super) const IN_FLIGHT: usize = pool::BLOCK;
 
 /// Copies everything from `reader` to `writer` until the reader ends, flushes the writer and
 /// returns how many bytes that was. The writer is not shut down.
@@ -49,7 +51,7 @@ pub async fn copy<R: Read, W: Write>(reader: &mut R, writer: &mut W) -> Result<u
 async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W) -> Result<u64> {
     let mut fruitless = 0;
     let mut copied = 0;
-    let mut buf = Vec::new();
+    let mut buf = Scratch::none();
     let mut is_flushed = true;
     loop {
         let mut waiting = Waiting::new(&mut *reader, Reading);
@@ -57,7 +59,7 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
             Poll::Ready(readiness) => Poll::Ready(readiness.map(|_| true)),
             Poll::Pending if !is_flushed => Poll::Ready(Ok(false)),
             Poll::Pending => {
-                buf = Vec::new();
+                buf.release();
                 Poll::Pending
             }
         });
@@ -73,9 +75,8 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
-        buf.clear();
-        buf.try_reserve_exact(IN_FLIGHT)?;
-        match with_spare(&mut buf, IN_FLIGHT, |cursor| reader.non_blocking_read(cursor)) {
+        let buf = buf.take(IN_FLIGHT)?;
+        match with_spare(buf, IN_FLIGHT, |cursor| reader.non_blocking_read(cursor)) {
             Ok(NonBlocking::Ready(())) if buf.is_empty() => break,
             Ok(NonBlocking::Ready(())) => {}
             Ok(NonBlocking::WouldBlock) => {
@@ -88,10 +89,76 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
-        writer.write_all(&buf).await?;
+        writer.write_all(buf).await?;
         copied += buf.len() as u64;
         is_flushed = false;
         fruitless = 0;
+    }
+    flush(writer).await?;
+    Ok(copied)
+}
+
+/// Copies everything from a buffered reader to `writer`, straight from the reader's own buffer,
+/// flushes the writer and returns how many bytes that was. The writer is not shut down.
+///
+/// Before it waits for the reader the writer is flushed.
+///
+/// # Errors
+///
+/// As [`copy`]. What was not written is still in the reader.
+///
+/// # Cancel safety
+///
+/// Nothing is lost: bytes leave the reader only when they were written, so a new call goes on. How
+/// many were copied is not known.
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// use runtime::io::{BufReader, copy_buf};
+///
+/// let mut output = Vec::new();
+/// let mut reader = BufReader::new(&b"from here to there"[..]);
+/// assert_eq!(copy_buf(&mut reader, &mut output).await?, 18);
+/// assert_eq!(output, b"from here to there");
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub async fn copy_buf<R: BufRead, W: Write>(reader: &mut R, writer: &mut W) -> Result<u64> {
+    let mut copied = 0;
+    let mut is_flushed = true;
+    loop {
+        let filled = {
+            let mut fill = pin!(reader.has_data_left());
+            poll_fn(|cx| match fill.as_mut().poll(cx) {
+                Poll::Pending if is_flushed => Poll::Pending,
+                polled => Poll::Ready(polled),
+            })
+            .await
+        };
+        match filled {
+            Poll::Ready(Ok(true)) => {}
+            Poll::Ready(Ok(false)) => break,
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => {
+                flush(writer).await?;
+                is_flushed = true;
+                continue;
+            }
+        }
+        let shown = match reader.fill_buf().await {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            outcome => outcome?,
+        };
+        match writer.write(shown).await {
+            Ok(0) => return Err(write_zero()),
+            Ok(n) => {
+                assert!(n <= shown.len(), "the writer wrote more than it was given");
+                reader.consume(n);
+                copied += n as u64;
+                is_flushed = false;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
     flush(writer).await?;
     Ok(copied)

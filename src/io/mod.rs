@@ -6,19 +6,27 @@
 #[allow(unsafe_code)]
 mod buf;
 mod buf_read;
+mod buf_reader;
+mod buf_writer;
+mod chain;
 mod copy;
 mod copy_bidirectional;
 mod dynamic;
 mod forward;
 mod forward_macro;
+mod join;
+mod just_in_time;
 mod leaf_macro;
+mod lines;
 mod memory;
 mod owned;
 #[allow(unsafe_code)]
 mod owned_buf;
+mod pool;
 mod read;
 mod ready;
 mod seek;
+mod split;
 mod take;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -28,20 +36,29 @@ mod write;
 
 pub use buf::{BorrowedBuf, BorrowedCursor, BorrowedSliceCursor};
 pub use buf_read::{BufRead, ReadyBufRead};
-pub use copy::copy;
-pub use copy_bidirectional::copy_bidirectional;
+pub use buf_reader::{BufReader, ReadBuffer};
+pub use buf_writer::{BufWriter, WriteBuffer};
+pub use chain::{Bytes, Chain};
+pub use copy::{copy, copy_buf};
+pub use copy_bidirectional::{
+    CopiedBothWays, CopyBidirectional, CopyOutcome, OneWay, copy_bidirectional,
+};
 pub use dynamic::{DynOwnedRead, DynOwnedWrite, DynRead, DynWrite};
 pub use forward::Never;
 #[doc(inline)]
 pub use forward_macro::forward_io;
+pub use join::{Join, join};
+pub use just_in_time::{ReadTarget, read_with};
 #[doc(inline)]
 pub use leaf_macro::leaf_io;
+pub use lines::{Lines, Segments};
 pub use memory::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use owned::{OwnedRead, OwnedWrite};
 pub use owned_buf::{OwnedBuf, OwnedCursor};
 pub use read::Read;
 pub use ready::{Ready, ReadyRead, ReadyStream, ReadyWrite};
 pub use seek::{ReadAt, Seek, WriteAt};
+pub use split::{ReadHalf, WriteHalf, split};
 pub use take::Take;
 pub use when_ready::{
     fill_when_ready, flush_when_ready, read_buf_vectored_when_ready, read_buf_when_ready,

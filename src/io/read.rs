@@ -6,7 +6,11 @@
 use std::io::{ErrorKind, IoSliceMut, Result};
 
 use super::buf::read_spare;
-use super::{BorrowedCursor, BorrowedSliceCursor, DynOwnedRead, Never, OwnedRead, ReadyRead, Take};
+use super::just_in_time::{self, ReadTarget};
+use super::{
+    BorrowedCursor, BorrowedSliceCursor, Bytes, Chain, DynOwnedRead, Never, OwnedRead, ReadyRead,
+    Take,
+};
 
 /// Reads bytes asynchronously.
 ///
@@ -152,7 +156,10 @@ pub trait Read: Send {
             while !buf.is_empty() {
                 match self.read(buf).await {
                     Ok(0) => return Err(unexpected_eof()),
-                    Ok(n) => buf = &mut buf[n..],
+                    Ok(n) => {
+                        let n = believe(n, buf.len());
+                        buf = &mut buf[n..];
+                    }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) => return Err(error),
                 }
@@ -193,6 +200,43 @@ pub trait Read: Send {
         }
     }
 
+    /// Appends what there is to `target`, at most 16 KiB, and returns how many bytes that was; 0 is
+    /// the end of the stream.
+    ///
+    /// While it waits for a reader that has a readiness form, `target` does not grow: an empty
+    /// vector has no memory until data is there, and then as much as was read (one that has spare
+    /// capacity is filled up to that).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); `OutOfMemory` if a `Vec` cannot grow, and what was read is lost then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what was read has been appended.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use bytes::BytesMut;
+    /// use runtime::io::{Read, Write};
+    ///
+    /// let (mut client, mut server) = runtime::io::duplex(64);
+    /// client.write_all(b"message").await?;
+    /// let mut message = BytesMut::new();
+    /// assert_eq!(server.read_into(&mut message).await?, 7);
+    /// assert_eq!(&message[..], b"message");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    fn read_into<T: ReadTarget>(
+        &mut self,
+        target: &mut T,
+    ) -> impl Future<Output = Result<usize>> + Send
+    where
+        Self: Sized,
+    {
+        just_in_time::read_into(self, target)
+    }
+
     /// Reads to the end of the stream, appends it to `buf` and returns how many bytes that was.
     ///
     /// # Errors
@@ -215,8 +259,9 @@ pub trait Read: Send {
     ///
     /// # Errors
     ///
-    /// `InvalidData` if what was read is not UTF-8, and those of
-    /// [`read_to_end`](Self::read_to_end). `text` is as it was then, and what was read is lost.
+    /// `InvalidData` if what was read is not UTF-8; the bytes are in the error, which is made of a
+    /// [`FromUtf8Error`](std::string::FromUtf8Error). Those of [`read_to_end`](Self::read_to_end),
+    /// and then what was read is lost. `text` is as it was in both cases.
     ///
     /// # Cancel safety
     ///
@@ -260,6 +305,22 @@ pub trait Read: Send {
         Self: Sized,
     {
         Take::new(self, limit)
+    }
+
+    /// Everything of this reader, then everything of `next`.
+    fn chain<R: Read>(self, next: R) -> Chain<Self, R>
+    where
+        Self: Sized,
+    {
+        Chain::new(self, next)
+    }
+
+    /// This reader byte by byte.
+    fn bytes(self) -> Bytes<Self>
+    where
+        Self: Sized,
+    {
+        Bytes::new(self)
     }
 
     /// The readiness form of this reader, if it has one.
@@ -348,15 +409,25 @@ async fn read_to_end<R: Read>(reader: &mut R, buf: &mut Vec<u8>) -> Result<usize
 /// Appends `bytes` to `text` if they are UTF-8, without a copy if `text` is empty.
 pub(super) fn append_utf8(text: &mut String, bytes: Vec<u8>) -> Result<usize> {
     let len = bytes.len();
-    let bytes = String::from_utf8(bytes).map_err(|_| {
-        std::io::Error::new(ErrorKind::InvalidData, "the stream did not contain valid UTF-8")
-    })?;
+    let bytes = String::from_utf8(bytes)
+        .map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
     if text.is_empty() {
         *text = bytes;
     } else {
         text.push_str(&bytes);
     }
     Ok(len)
+}
+
+/// A count that a foreign implementation returned for a buffer of `len` bytes.
+///
+/// # Panics
+///
+/// If it cannot be.
+#[track_caller]
+pub(super) fn believe(n: usize, len: usize) -> usize {
+    assert!(n <= len, "an implementation says that it moved more bytes than the buffer has");
+    n
 }
 
 pub(super) fn unexpected_eof() -> std::io::Error {

@@ -6,13 +6,11 @@
 
 use std::future::poll_fn;
 use std::io::{IoSlice, Result};
-use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
 
+use super::just_in_time::read_scratch;
 use super::when_ready::{Reading, Waiting, poll_loop};
-use super::{
-    BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Read, Readiness, Write,
-};
+use super::{BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Read, Readiness, Write};
 
 /// A resource that can say when an operation would not have to wait.
 ///
@@ -120,11 +118,12 @@ pub trait ReadyRead: Ready + Read {
         Ok(outcome.map(|()| bufs.written() - before))
     }
 
-    /// Waits without a buffer, then reads up to 16 KiB onto the stack and shows them to `f`.
+    /// Waits without a buffer, then reads up to 16 KiB into a scratch buffer of the thread and shows
+    /// them to `f`. [`read_with`](super::read_with()) is the same for any [`Read`].
     ///
     /// This is how a task that mostly waits costs no buffer: a scratch array in an async function
-    /// would be part of its future from the first `await` on; here it exists for the duration of
-    /// the call only. An empty slice is the end of the stream.
+    /// would be part of its future from the first `await` on; here it is taken when data is there
+    /// and given back after the call. An empty slice is the end of the stream.
     ///
     /// # Errors
     ///
@@ -154,22 +153,12 @@ pub trait ReadyRead: Ready + Read {
         poll_fn(move |cx| {
             poll_loop(cx, |cx| {
                 ready!(reader.poll_ready(cx, Interest::READ))?;
-                Poll::Ready(read_scratch(&mut *reader, &mut f))
+                Poll::Ready(read_scratch(&mut *reader, |bytes| {
+                    f.take().expect("polled after it was ready")(bytes)
+                }))
             })
         })
     }
-}
-
-/// Out of line, so that the scratch memory is on the stack only while it is used.
-#[inline(never)]
-fn read_scratch<R: ReadyRead, T, F: FnOnce(&[u8]) -> T>(
-    reader: &mut R,
-    f: &mut Option<F>,
-) -> Result<NonBlocking<T>> {
-    let mut scratch = [MaybeUninit::uninit(); 16 * 1024];
-    let mut buf = BorrowedBuf::from(&mut scratch[..]);
-    let outcome = reader.non_blocking_read(buf.unfilled())?;
-    Ok(outcome.map(|()| f.take().expect("polled after it was ready")(buf.filled())))
 }
 
 /// A writer that works by readiness: wait with [`Ready`], then write without waiting.

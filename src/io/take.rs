@@ -5,6 +5,7 @@ use std::borrow::BorrowMut;
 use std::io::{IoSliceMut, Result};
 use std::task::{Context, Poll};
 
+use super::read::believe;
 use super::{
     BorrowedCursor, BorrowedSliceCursor, BufRead, DynOwnedRead, Interest, NonBlocking, OwnedBuf,
     OwnedRead, Read, Readiness, Ready, ReadyBufRead, ReadyRead,
@@ -81,7 +82,7 @@ impl<R: Read, L: BorrowMut<u64> + Send + Sync> Read for Take<R, L> {
             return Ok(0);
         }
         let max = max.min(buf.len());
-        let n = self.inner.read(&mut buf[..max]).await?;
+        let n = believe(self.inner.read(&mut buf[..max]).await?, max);
         self.count(n);
         Ok(n)
     }

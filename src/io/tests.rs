@@ -1,5 +1,6 @@
 //! Tests of the traits and adapters against readers and writers that misbehave.
 
+mod adapters;
 mod buffers;
 mod copying;
 mod owned;

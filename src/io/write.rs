@@ -3,6 +3,7 @@
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 
+use super::read::believe;
 use super::{DynOwnedWrite, Never, OwnedWrite, ReadyStream, ReadyWrite};
 
 /// Writes bytes asynchronously.
@@ -109,7 +110,7 @@ pub trait Write: Send {
             while !buf.is_empty() {
                 match self.write(buf).await {
                     Ok(0) => return Err(write_zero()),
-                    Ok(n) => buf = &buf[n..],
+                    Ok(n) => buf = &buf[believe(n, buf.len())..],
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) => return Err(error),
                 }

@@ -1,6 +1,8 @@
 //! One binary for every integration test: it links once and shows one summary.
 
+mod adapter_rows;
 mod attributes;
+mod cancel_safety;
 mod contracts;
 mod corners;
 mod io_rows;

@@ -1,18 +1,18 @@
-//! The conformance suite on what borrows a socket: halves, and references to Unix streams. The other
-//! rows of sockets are in `net_rows.rs`.
+//! The conformance suite on the sockets: whole, split, shared, erased and limited. What adapters
+//! make of them is in `adapter_rows.rs`.
 
 use std::io::{IoSlice, Result};
 use std::task::{Context, Poll};
 
 use runtime::io::{
-    BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness, Ready, ReadyRead,
-    ReadyWrite, leaf_io,
+    BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Read, Readiness, Ready, ReadyRead,
+    ReadyStream, ReadyWrite, leaf_io,
 };
 use runtime::net::TcpStream;
 #[cfg(unix)]
 use runtime::net::UnixStream;
 use runtime_tests::conformance;
-use runtime_tests::conformance::{CurrentThread, pair_on};
+use runtime_tests::conformance::{CurrentThread, MultiThread, one_way_on, pair_on};
 
 use super::tcp;
 
@@ -75,6 +75,33 @@ macro_rules! through {
     };
 }
 
+conformance!(pair tcp_stream, pair_on(MultiThread, tcp));
+conformance!(pair tcp_stream_current_thread, pair_on(CurrentThread, tcp));
+conformance!(pair tcp_object, pair_on(MultiThread, || async {
+    let (left, right) = tcp().await;
+    (Box::new(left) as Box<dyn ReadyStream>, Box::new(right) as Box<dyn ReadyStream>)
+}));
+conformance!(one_way tcp_owned_halves, one_way_on(MultiThread, || async {
+    let (left, right) = tcp().await;
+    (left.into_split().1, right.into_split().0)
+}).halves());
+conformance!(one_way tcp_half_objects, one_way_on(CurrentThread, || async {
+    let (left, right) = tcp().await;
+    let (writer, reader) = (left.into_split().1, right.into_split().0);
+    (Box::new(writer) as Box<dyn ReadyWrite>, Box::new(reader) as Box<dyn ReadyRead>)
+}).halves());
+conformance!(one_way tcp_taken, one_way_on(MultiThread, || async {
+    let (left, right) = tcp().await;
+    (left, right.take(u64::MAX))
+}));
+
+through!(TcpByReference, TcpStream, |stream| &*stream, &*stream, &*stream);
+
+conformance!(pair tcp_shared, pair_on(MultiThread, || async {
+    let (left, right) = tcp().await;
+    (TcpByReference(left), TcpByReference(right))
+}));
+
 through!(TcpByHalves, TcpStream, |stream| stream.split().0, stream.split().1, *stream);
 
 conformance!(pair tcp_borrowed_halves, pair_on(CurrentThread, || async {
@@ -85,6 +112,25 @@ conformance!(pair tcp_borrowed_halves, pair_on(CurrentThread, || async {
 #[cfg(unix)]
 mod unix {
     use super::*;
+
+    async fn unix() -> (UnixStream, UnixStream) {
+        UnixStream::pair().unwrap()
+    }
+
+    conformance!(pair unix_stream, pair_on(MultiThread, unix));
+    conformance!(pair unix_stream_current_thread, pair_on(CurrentThread, unix));
+    conformance!(pair unix_object, pair_on(CurrentThread, || async {
+        let (left, right) = unix().await;
+        (Box::new(left) as Box<dyn ReadyStream>, Box::new(right) as Box<dyn ReadyStream>)
+    }));
+    conformance!(one_way unix_owned_halves, one_way_on(CurrentThread, || async {
+        let (left, right) = unix().await;
+        (left.into_split().1, right.into_split().0)
+    }).halves());
+    conformance!(one_way unix_taken, one_way_on(CurrentThread, || async {
+        let (left, right) = unix().await;
+        (left, right.take(u64::MAX))
+    }));
 
     through!(UnixByReference, UnixStream, |stream| &*stream, &*stream, &*stream);
     through!(UnixByHalves, UnixStream, |stream| stream.split().0, stream.split().1, *stream);

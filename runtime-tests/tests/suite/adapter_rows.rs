@@ -1,0 +1,91 @@
+//! The conformance suite through every adapter, over TCP under both flavours, over Unix sockets, over
+//! pipes and over erased streams.
+//!
+//! An adapter that buffers what is written has to be flushed, which the suite does not do; so
+//! `BufWriter` has a capacity of one byte here, past which everything is written. What it does with
+//! what it holds back is in `adapters.rs`.
+
+use runtime::io::{
+    BufReader, BufWriter, Join, Read, ReadHalf, ReadyStream, WriteHalf, duplex, empty, join, split,
+};
+use runtime::net::{TcpListener, TcpStream};
+use runtime_tests::conformance;
+use runtime_tests::conformance::{CurrentThread, MultiThread, one_way_on, pair_on};
+
+/// A connection over the loopback interface.
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (client, server) = futures::join!(TcpStream::connect(address), listener.accept());
+    (client.unwrap(), server.unwrap().0)
+}
+
+#[cfg(unix)]
+async fn unix() -> (runtime::net::UnixStream, runtime::net::UnixStream) {
+    runtime::net::UnixStream::pair().unwrap()
+}
+
+async fn pipe() -> (runtime::io::DuplexStream, runtime::io::DuplexStream) {
+    duplex(4096)
+}
+
+async fn object() -> (Box<dyn ReadyStream>, Box<dyn ReadyStream>) {
+    let (left, right) = duplex(4096);
+    (Box::new(left), Box::new(right))
+}
+
+/// Splits a stream by the mutex and puts it together again.
+fn halved<S: ReadyStream>(stream: S) -> Join<ReadHalf<S>, WriteHalf<S>> {
+    let (reader, writer) = split(stream);
+    join(reader, writer)
+}
+
+/// Both kinds of buffers in one, the reader's as small as is interesting.
+fn buffered<S: ReadyStream>(stream: S) -> BufReader<BufWriter<S>> {
+    BufReader::with_capacity(3, BufWriter::with_capacity(1, stream))
+}
+
+/// Every adapter around one kind of connection.
+macro_rules! adapters {
+    ($transport:ident, $executor:expr, $connect:expr) => {
+        mod $transport {
+            use super::*;
+
+            conformance!(pair buf_reader, pair_on($executor, || async {
+                let (left, right) = $connect().await;
+                (BufReader::new(left), BufReader::new(right))
+            }));
+            conformance!(pair buf_writer, pair_on($executor, || async {
+                let (left, right) = $connect().await;
+                (BufWriter::with_capacity(1, left), BufWriter::with_capacity(1, right))
+            }));
+            conformance!(pair both_buffers, pair_on($executor, || async {
+                let (left, right) = $connect().await;
+                (buffered(left), buffered(right))
+            }));
+            conformance!(pair join_of_split, pair_on($executor, || async {
+                let (left, right) = $connect().await;
+                (halved(left), halved(right))
+            }));
+            conformance!(one_way generic_halves, one_way_on($executor, || async {
+                let (left, right) = $connect().await;
+                (split(left).1, split(right).0)
+            }).halves());
+            conformance!(one_way chain, one_way_on($executor, || async {
+                let (left, right) = $connect().await;
+                (left, empty().chain((&b""[..]).take(7)).chain(right))
+            }));
+            conformance!(one_way take_of_buf_reader, one_way_on($executor, || async {
+                let (left, right) = $connect().await;
+                (left, BufReader::with_capacity(100, right).take(u64::MAX))
+            }));
+        }
+    };
+}
+
+adapters!(over_tcp, MultiThread, tcp);
+adapters!(over_tcp_current_thread, CurrentThread, tcp);
+#[cfg(unix)]
+adapters!(over_unix, CurrentThread, unix);
+adapters!(over_duplex, CurrentThread, pipe);
+adapters!(over_objects, CurrentThread, object);
