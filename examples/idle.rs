@@ -12,6 +12,7 @@
 
 use runtime::io::{BufRead, BufReader, Read, ReadyStream, Write, duplex};
 use runtime::net::{TcpListener, TcpStream};
+use runtime::task::JoinHandle;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io;
 use std::process::ExitCode;
@@ -89,12 +90,16 @@ enum Way {
     Lines,
 }
 
-fn serve(way: Way, stream: impl ReadyStream + 'static, answered: &Arc<AtomicUsize>) {
+fn serve(
+    way: Way,
+    stream: impl ReadyStream + 'static,
+    answered: &Arc<AtomicUsize>,
+) -> JoinHandle<io::Result<()>> {
     let answered = Arc::clone(answered);
     match way {
-        Way::Naive => drop(runtime::spawn(naive(stream, answered))),
-        Way::ReadWith => drop(runtime::spawn(with_read_with(stream, answered))),
-        Way::Lines => drop(runtime::spawn(with_lines(stream, answered))),
+        Way::Naive => runtime::spawn(naive(stream, answered)),
+        Way::ReadWith => runtime::spawn(with_read_with(stream, answered)),
+        Way::Lines => runtime::spawn(with_lines(stream, answered)),
     }
 }
 
@@ -107,9 +112,10 @@ where
     let count = pairs.len();
     let (mut clients, servers): (Vec<C>, Vec<S>) = pairs.into_iter().unzip();
     let answered = Arc::new(AtomicUsize::new(0));
+    let mut tasks = Vec::with_capacity(count);
     let before = HELD.load(Relaxed);
     for server in servers {
-        serve(way, server, &answered);
+        tasks.push(serve(way, server, &answered));
     }
     let mut answer = [0; 6];
     for client in &mut clients {
@@ -119,7 +125,13 @@ where
     while answered.load(Relaxed) < count {
         runtime::task::yield_now().await;
     }
-    Ok((HELD.load(Relaxed) - before) / count as isize)
+    let held = (HELD.load(Relaxed) - before) / count as isize;
+    // What is freed now must not count in the next line.
+    drop(clients);
+    for task in tasks {
+        task.await.map_err(io::Error::other)??;
+    }
+    Ok(held)
 }
 
 async fn tcp(count: usize) -> io::Result<Vec<(TcpStream, TcpStream)>> {

@@ -66,7 +66,8 @@ mod tests {
         let first = take(100).unwrap();
         let at = first.as_ptr();
         give_back(first);
-        assert_ne!(take(101).unwrap().as_ptr(), at);
+        let other = take(101).unwrap();
+        assert_ne!(other.as_ptr(), at);
         let again = take(100).unwrap();
         assert_eq!((again.as_ptr(), again.len(), again.capacity()), (at, 0, 100));
         (0..100).for_each(|n| give_back(Vec::with_capacity(1000 + n)));
