@@ -9,13 +9,15 @@
 //! All descriptors are non-blocking and closed on `exec`.
 //!
 //! Inside: `evented.rs` is a socket in its driver, `socket.rs` has the operations, `stream.rs` and
-//! `halves.rs` the public face of them, once for all transports, `accept.rs` the listeners.
+//! `halves.rs` the public face of them, once for all transports, `accept.rs` the listeners;
+//! `in_memory.rs` lets servers listen without a socket.
 
 mod accept;
 mod addr;
 mod backoff;
 mod evented;
 mod halves;
+mod in_memory;
 mod socket;
 mod stream;
 pub mod tcp;

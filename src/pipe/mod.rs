@@ -1,6 +1,7 @@
 //! In-memory pipes: streams like sockets, without a socket, under any executor.
 //!
 //! [`duplex`] makes a connected pair for both directions, [`simplex`] a reader and a writer for one.
+//! [`listen`] makes a listener and a connector, for servers without a socket.
 //! They implement the same traits as sockets do, so code that is generic over a stream can be tested
 //! and composed with them. Beyond those traits:
 //!
@@ -26,10 +27,11 @@
 
 // Inside: `lane.rs` is one direction and says how it works; `word.rs` is the protocol between its
 // two sides; `segment.rs` is its memory, with all `unsafe`; `cache.rs` keeps blocks for reuse; and
-// `ops.rs` turns the lane's two ends into what the traits ask for.
+// `ops.rs` turns the lane's two ends into what the traits ask for. `listener.rs` only makes pairs.
 mod cache;
 mod duplex;
 mod lane;
+mod listener;
 #[cfg(all(test, loom))]
 mod models;
 mod ops;
@@ -46,6 +48,7 @@ use std::fmt;
 pub use duplex::{
     DuplexStream, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, duplex, duplex_with,
 };
+pub use listener::{PipeConnector, PipeListener, listen, listen_with};
 pub use simplex::{SimplexReader, SimplexStream, SimplexWriter, simplex};
 
 /// Two halves that were to be put together are not of one pipe; they are in here.

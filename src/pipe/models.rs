@@ -1,5 +1,5 @@
 //! What loom checks about a lane: every interleaving of two threads, tiny blocks, positions that
-//! wrap around.
+//! wrap around. And about the listener, whose backlog is one.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -9,6 +9,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::lane::{Fill, Reader, Space, Writer, lane_at};
+use super::listen_with;
 use super::word::MAX_DISTANCE;
 
 /// A lane whose positions wrap around after a few bytes.
@@ -264,5 +265,51 @@ fn a_wait_for_space_that_is_given_up_leaves_the_next_one_intact() {
         block_on(poll_fn(|cx| writer.poll_space(cx)));
         assert_eq!(writer.space(1), Space::Free(1));
         drop(thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_connection_is_never_lost_by_an_accept_that_registers() {
+    loom::model(|| {
+        let (mut listener, connector) = listen_with(8);
+        let thread = thread::spawn(move || block_on(connector.connect()).unwrap());
+        let server = block_on(listener.accept()).unwrap();
+        drop((thread.join().unwrap(), server));
+    });
+}
+
+#[test]
+fn room_in_the_backlog_is_never_missed_by_a_connect_that_registers() {
+    loom::model(|| {
+        let (mut listener, connector) = listen_with(8);
+        let first = block_on(connector.connect()).unwrap(); // and that fills it
+        let thread = thread::spawn(move || {
+            let accepted = block_on(listener.accept()).unwrap();
+            (listener, accepted)
+        });
+        let second = block_on(connector.connect()).unwrap();
+        drop((thread.join().unwrap(), first, second));
+    });
+}
+
+#[test]
+fn a_listener_that_goes_refuses_a_connect_that_registers() {
+    loom::model(|| {
+        let (listener, connector) = listen_with(8);
+        let first = block_on(connector.connect()).unwrap();
+        let thread = thread::spawn(move || drop(listener));
+        assert!(block_on(connector.connect()).is_err());
+        thread.join().unwrap();
+        drop(first);
+    });
+}
+
+#[test]
+fn connectors_that_go_end_an_accept_that_registers() {
+    loom::model(|| {
+        let (mut listener, connector) = listen_with(8);
+        let thread = thread::spawn(move || drop(connector));
+        assert!(block_on(listener.accept()).is_err());
+        thread.join().unwrap();
     });
 }

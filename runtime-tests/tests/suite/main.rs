@@ -8,6 +8,7 @@ mod corners;
 mod io_rows;
 mod layers;
 mod net;
+mod pipe_listener;
 mod pipe_rows;
 mod pipe_scenarios;
 mod pipe_table;
