@@ -7,7 +7,7 @@
 //! [`serve`] is the server: it knows `Read` and `Write` and nothing of transports. While a client is
 //! silent it holds no buffer for it, and no client can make it hold more than [`LONGEST`] bytes.
 
-use runtime::io::{BufRead, BufReader, Read, Write, duplex};
+use runtime::io::{BufRead, BufReader, Read, Write};
 use runtime::net::{Listener, TcpListener, TcpStream};
 use std::io;
 
@@ -36,13 +36,15 @@ async fn accept(mut listener: impl Listener) -> io::Result<()> {
     }
 }
 
-/// Says hello and returns the answer.
-async fn hello(mut stream: impl Read + Write, from: &str) -> io::Result<String> {
+/// Says hello and checks the answer.
+async fn hello(mut stream: impl Read + Write, from: &str) -> io::Result<()> {
     stream.write_all(format!("hello over {from}\n").as_bytes()).await?;
     stream.shutdown().await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    assert_eq!(answer, format!("HELLO OVER {}\n", from.to_uppercase()));
+    print!("{answer}");
+    Ok(())
 }
 
 #[runtime::main]
@@ -50,17 +52,23 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     runtime::spawn(accept(listener));
-    print!("{}", hello(TcpStream::connect(address).await?, "tcp").await?);
+    hello(TcpStream::connect(address).await?, "tcp").await?;
 
     #[cfg(unix)]
     {
-        let (client, server) = runtime::net::UnixStream::pair()?;
-        runtime::spawn(serve(server));
-        print!("{}", hello(client, "a unix socket").await?);
+        let path = std::env::temp_dir().join(format!("line-server-{}.sock", std::process::id()));
+        runtime::spawn(accept(runtime::net::UnixListener::bind(&path)?));
+        let stream = runtime::net::UnixStream::connect(&path).await;
+        std::fs::remove_file(&path)?;
+        hello(stream?, "a unix socket").await?;
     }
 
-    let (client, server) = duplex(1024);
-    runtime::spawn(serve(server));
-    print!("{}", hello(client, "a pipe").await?);
+    let (listener, connector) = runtime::pipe::listen();
+    let server = runtime::spawn(accept(listener));
+    hello(connector.connect().await?, "a pipe").await?;
+    // In memory a server knows when nobody can come any more.
+    drop(connector);
+    let ended = server.await?.expect_err("only an error ends it");
+    assert_eq!(ended.kind(), io::ErrorKind::BrokenPipe);
     Ok(())
 }
