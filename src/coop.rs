@@ -76,6 +76,20 @@ pub(crate) fn charge(bytes: usize) {
     }
 }
 
+/// What is left, for [`charge_if_nothing_was`].
+#[inline]
+pub(crate) fn left() -> Budget {
+    Budget(BUDGET.get())
+}
+
+/// Charges an operation that completed one unit, unless something was charged since `before`.
+#[inline]
+pub(crate) fn charge_if_nothing_was(before: Budget) {
+    if left() == before {
+        charge(0);
+    }
+}
+
 /// Whether the current task may go on without giving way to others.
 ///
 /// `true` outside a task and inside [`unconstrained`].

@@ -47,6 +47,7 @@ pub struct BorrowedBuf<'data> {
 
 impl<'data> From<&'data mut [u8]> for BorrowedBuf<'data> {
     /// A buffer that is empty and initialized throughout.
+    #[inline]
     fn from(slice: &'data mut [u8]) -> Self {
         let init = slice.len();
         // SAFETY: the layouts are equal, and no safe method of this file writes an uninitialized
@@ -65,11 +66,13 @@ impl<'data> From<&'data mut [MaybeUninit<u8>]> for BorrowedBuf<'data> {
 
 impl<'data> BorrowedBuf<'data> {
     /// How many bytes it can hold.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.buf.len()
     }
 
     /// How many bytes are filled.
+    #[inline]
     pub fn len(&self) -> usize {
         self.filled
     }
@@ -96,6 +99,7 @@ impl<'data> BorrowedBuf<'data> {
     }
 
     /// The right to fill the rest.
+    #[inline]
     pub fn unfilled(&mut self) -> BorrowedCursor<'_> {
         let (start, end) = (self.filled, self.buf.len());
         BorrowedCursor { buf: self.shorten(), start, end }
@@ -177,6 +181,7 @@ pub struct BorrowedCursor<'a> {
 
 impl<'a> BorrowedCursor<'a> {
     /// A cursor with a shorter life; [`written`](Self::written) goes on counting.
+    #[inline]
     pub fn reborrow(&mut self) -> BorrowedCursor<'_> {
         BorrowedCursor { buf: self.buf.shorten(), start: self.start, end: self.end }
     }
@@ -191,6 +196,7 @@ impl<'a> BorrowedCursor<'a> {
     }
 
     /// How many more bytes fit.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.end - self.buf.filled
     }
@@ -290,6 +296,7 @@ impl<'a> BorrowedCursor<'a> {
     /// # Panics
     ///
     /// If they do not fit.
+    #[inline]
     #[track_caller]
     pub fn append(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.capacity(), "more bytes were appended than fit the buffer");
@@ -354,6 +361,7 @@ impl<'a> BorrowedSliceCursor<'a> {
     }
 
     /// A cursor with a shorter life; [`written`](Self::written) goes on counting.
+    #[inline]
     pub fn reborrow(&mut self) -> BorrowedSliceCursor<'_> {
         let cursors = shorten_all(self.cursors);
         BorrowedSliceCursor { cursors, end: self.end }
@@ -366,6 +374,7 @@ impl<'a> BorrowedSliceCursor<'a> {
     }
 
     /// How many more bytes fit, in all buffers together.
+    #[inline]
     pub fn capacity(&self) -> usize {
         let sum = self.cursors.iter().fold(0_usize, |sum, c| sum.saturating_add(c.capacity()));
         sum.min(self.left())

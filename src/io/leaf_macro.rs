@@ -148,6 +148,13 @@ macro_rules! __leaf_io {
             ) -> impl Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::write_when_ready(self, buf)
             }
+            #[inline]
+            fn write_all(
+                &mut self,
+                buf: &[u8],
+            ) -> impl Future<Output = std::io::Result<()>> + Send {
+                $crate::io::write_all_when_ready(self, buf)
+            }
             fn write_vectored(
                 &mut self,
                 bufs: &[std::io::IoSlice<'_>],

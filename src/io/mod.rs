@@ -63,7 +63,7 @@ pub use take::Take;
 pub use when_ready::{
     fill_when_ready, flush_when_ready, read_buf_vectored_when_ready, read_buf_when_ready,
     read_owned_when_ready, read_vectored_when_ready, read_when_ready, shutdown_when_ready,
-    write_owned_when_ready, write_vectored_when_ready, write_when_ready,
+    write_all_when_ready, write_owned_when_ready, write_vectored_when_ready, write_when_ready,
 };
 pub use words::{Interest, NonBlocking, Readiness};
 pub use write::Write;

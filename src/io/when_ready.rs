@@ -1,10 +1,13 @@
-//! The ready loops: gate, then operate, as small hand-written futures.
+//! The ready loops: gate, operate, and wait if that would block, as small hand-written futures.
 //!
 //! One function per single operation; every leaf's async methods are these (by `leaf_io!`). Each is
 //! a `poll_fn` over its arguments, 24 to 32 bytes, where nested async functions would make 100.
-//! The budget is asked in the leaf's `poll_ready` and charged in its operation. Two cases are
-//! decided here, because no `poll_ready` comes first in them: operations on empty buffers, and
-//! flush and shutdown, which must not wait for space.
+//!
+//! The operation comes before the wait, because most operations find what they want, and looking
+//! twice would double the price of a small one. It costs no system call: a socket's operation looks
+//! at its cached readiness first. Only after `WouldBlock` come [`Ready::poll_ready`] and the operation
+//! in turn, out of line. So the budget is asked here, and a leaf that charges in `poll_ready` (as
+//! those outside this crate may) has charged nothing: then the first attempt is charged here.
 //!
 //! All are cancel safe: an operation that has happened is an operation that has returned. A future
 //! that is dropped takes its waker back ([`Ready::stop_waiting`]), so nothing wakes the task for it
@@ -12,12 +15,13 @@
 
 use std::array;
 use std::future::poll_fn;
-use std::io::{IoSlice, IoSliceMut, Result};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::mem::replace;
 use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, ready};
 
 use super::buf::MAX_SLICES;
+use super::write::write_zero;
 use super::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, OwnedBuf, Ready,
     ReadyBufRead, ReadyRead, ReadyWrite,
@@ -31,7 +35,6 @@ pub(super) const ROUNDS: usize = 16;
 /// Runs `attempt` until it is done or waits: the loop of every operation.
 ///
 /// `attempt` waits for readiness (`Pending` ends the loop) and then tries the operation.
-#[inline]
 pub(super) fn poll_loop<T>(
     cx: &mut Context<'_>,
     mut attempt: impl FnMut(&mut Context<'_>) -> Poll<Result<NonBlocking<T>>>,
@@ -56,6 +59,38 @@ pub(super) async fn give_way() {
         Poll::Pending
     })
     .await;
+}
+
+/// The gate, the first attempt, and, out of line, whatever comes after it would have blocked.
+#[inline]
+fn poll_op<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
+    cx: &mut Context<'_>,
+    target: &mut Waiting<'_, R, I>,
+    mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
+) -> Poll<Result<T>> {
+    ready!(coop::gate(cx));
+    let before = coop::left();
+    let done = match op(target) {
+        Ok(NonBlocking::WouldBlock) => return poll_again(cx, target, op),
+        Ok(NonBlocking::Ready(done)) => Ok(done),
+        Err(error) => Err(error),
+    };
+    coop::charge_if_nothing_was(before);
+    Poll::Ready(done)
+}
+
+#[cold]
+#[inline(never)]
+fn poll_again<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
+    cx: &mut Context<'_>,
+    target: &mut Waiting<'_, R, I>,
+    mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
+) -> Poll<Result<T>> {
+    let interest = target.interest.into();
+    poll_loop(cx, |cx| {
+        ready!(target.poll_ready(cx, interest))?;
+        Poll::Ready(op(target))
+    })
 }
 
 /// What a future waits for; the wait ends when the future is dropped. `I` is [`Interest`], or one of
@@ -141,23 +176,6 @@ fn poll_empty<T>(
     })
 }
 
-/// Tries first and waits only if that would block: flush and shutdown need no space in general.
-#[inline]
-fn poll_finish<W: ReadyWrite + ?Sized>(
-    cx: &mut Context<'_>,
-    writer: &mut W,
-    op: fn(&mut W) -> Result<NonBlocking<()>>,
-) -> Poll<Result<()>> {
-    ready!(coop::gate(cx));
-    poll_loop(cx, |cx| {
-        let outcome = op(writer)?;
-        if outcome.is_would_block() {
-            ready!(writer.poll_ready(cx, Interest::WRITE))?;
-        }
-        Poll::Ready(Ok(outcome))
-    })
-}
-
 /// [`Read::read`](super::Read::read) for a type that is [`ReadyRead`].
 ///
 /// # Errors
@@ -188,10 +206,9 @@ pub fn read_when_ready<R: ReadyRead + ?Sized>(
                 Ok(reader.non_blocking_read(empty.unfilled())?.map(|()| 0))
             });
         }
-        poll_loop(cx, |cx| {
-            ready!(reader.poll_ready(cx, Interest::READ))?;
+        poll_op(cx, &mut reader, |reader| {
             let mut buf = BorrowedBuf::from(&mut *buf);
-            Poll::Ready(Ok(reader.non_blocking_read(buf.unfilled())?.map(|()| buf.len())))
+            Ok(reader.non_blocking_read(buf.unfilled())?.map(|()| buf.len()))
         })
     })
 }
@@ -215,10 +232,7 @@ pub fn read_buf_when_ready<R: ReadyRead + ?Sized>(
         if buf.capacity() == 0 {
             return poll_empty(cx, (), || reader.non_blocking_read(buf.reborrow()));
         }
-        poll_loop(cx, |cx| {
-            ready!(reader.poll_ready(cx, Interest::READ))?;
-            Poll::Ready(reader.non_blocking_read(buf.reborrow()))
-        })
+        poll_op(cx, &mut reader, |reader| reader.non_blocking_read(buf.reborrow()))
     })
 }
 
@@ -243,10 +257,7 @@ pub fn read_vectored_when_ready<R: ReadyRead + ?Sized>(
                 Ok(reader.non_blocking_read_vectored(BorrowedSliceCursor::new(&mut []))?.map(|_| 0))
             });
         }
-        poll_loop(cx, |cx| {
-            ready!(reader.poll_ready(cx, Interest::READ))?;
-            Poll::Ready(read_slices(&mut *reader, bufs))
-        })
+        poll_op(cx, &mut reader, |reader| read_slices(reader, bufs))
     })
 }
 
@@ -284,11 +295,10 @@ pub fn read_buf_vectored_when_ready<R: ReadyRead + ?Sized>(
         if bufs.capacity() == 0 {
             return poll_empty(cx, 0, || reader.non_blocking_read_vectored(bufs.reborrow()));
         }
-        poll_loop(cx, |cx| {
-            ready!(reader.poll_ready(cx, Interest::READ))?;
+        poll_op(cx, &mut reader, |reader| {
             let before = bufs.written();
             let outcome = reader.non_blocking_read_vectored(bufs.reborrow())?;
-            Poll::Ready(Ok(outcome.map(|_| bufs.written() - before)))
+            Ok(outcome.map(|_| bufs.written() - before))
         })
     })
 }
@@ -313,10 +323,7 @@ pub fn read_owned_when_ready<R: ReadyRead + ?Sized>(
         let result = ready!(if buf.room() == 0 {
             poll_empty(cx, (), || buf.lend(|cursor| reader.non_blocking_read(cursor)))
         } else {
-            poll_loop(cx, |cx| {
-                ready!(reader.poll_ready(cx, Interest::READ))?;
-                Poll::Ready(buf.lend(|cursor| reader.non_blocking_read(cursor)))
-            })
+            poll_op(cx, &mut reader, |r| buf.lend(|cursor| r.non_blocking_read(cursor)))
         });
         Poll::Ready((owned.take().expect("it was there"), result))
     })
@@ -342,10 +349,7 @@ pub fn write_owned_when_ready<W: ReadyWrite + ?Sized>(
         let result = ready!(if bytes.is_empty() {
             poll_empty(cx, 0, || writer.non_blocking_write(bytes))
         } else {
-            poll_loop(cx, |cx| {
-                ready!(writer.poll_ready(cx, Interest::WRITE))?;
-                Poll::Ready(writer.non_blocking_write(bytes))
-            })
+            poll_op(cx, &mut writer, |writer| writer.non_blocking_write(bytes))
         });
         Poll::Ready((owned.take().expect("it was there"), result))
     })
@@ -377,10 +381,39 @@ pub fn write_when_ready<W: ReadyWrite + ?Sized>(
         if buf.is_empty() {
             return poll_empty(cx, 0, || writer.non_blocking_write(buf));
         }
-        poll_loop(cx, |cx| {
-            ready!(writer.poll_ready(cx, Interest::WRITE))?;
-            Poll::Ready(writer.non_blocking_write(buf))
-        })
+        poll_op(cx, &mut writer, |writer| writer.non_blocking_write(buf))
+    })
+}
+
+/// [`Write::write_all`](super::Write::write_all) for a type that is [`ReadyWrite`].
+///
+/// # Errors
+///
+/// `WriteZero` if the writer takes nothing any more; those of the writer except `Interrupted`, which
+/// is retried.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: some of `buf` may have been written, and how much is lost.
+#[inline]
+pub fn write_all_when_ready<W: ReadyWrite + ?Sized>(
+    writer: &mut W,
+    mut buf: &[u8],
+) -> impl Future<Output = Result<()>> + Send {
+    let mut writer = Waiting::new(writer, Writing);
+    poll_fn(move |cx| {
+        while !buf.is_empty() {
+            match ready!(poll_op(cx, &mut writer, |writer| writer.non_blocking_write(buf))) {
+                Ok(0) => return Poll::Ready(Err(write_zero())),
+                Ok(n) => buf = &buf[n..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
     })
 }
 
@@ -403,10 +436,7 @@ pub fn write_vectored_when_ready<W: ReadyWrite + ?Sized>(
         if bufs.iter().all(|buf| buf.is_empty()) {
             return poll_empty(cx, 0, || writer.non_blocking_write_vectored(bufs));
         }
-        poll_loop(cx, |cx| {
-            ready!(writer.poll_ready(cx, Interest::WRITE))?;
-            Poll::Ready(writer.non_blocking_write_vectored(bufs))
-        })
+        poll_op(cx, &mut writer, |writer| writer.non_blocking_write_vectored(bufs))
     })
 }
 
@@ -424,7 +454,7 @@ pub fn flush_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
 ) -> impl Future<Output = Result<()>> + Send {
     let mut writer = Waiting::new(writer, Writing);
-    poll_fn(move |cx| poll_finish(cx, &mut *writer, W::non_blocking_flush))
+    poll_fn(move |cx| poll_op(cx, &mut writer, W::non_blocking_flush))
 }
 
 /// [`Write::shutdown`](super::Write::shutdown) for a type that is [`ReadyWrite`].
@@ -441,7 +471,7 @@ pub fn shutdown_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
 ) -> impl Future<Output = Result<()>> + Send {
     let mut writer = Waiting::new(writer, Writing);
-    poll_fn(move |cx| poll_finish(cx, &mut *writer, W::non_blocking_shutdown))
+    poll_fn(move |cx| poll_op(cx, &mut writer, W::non_blocking_shutdown))
 }
 
 /// [`BufRead::fill_buf`](super::BufRead::fill_buf) for a type that is [`ReadyBufRead`].
@@ -461,11 +491,8 @@ pub fn fill_when_ready<R: ReadyBufRead>(
     // taken out of the closure when it is filled.
     let mut reader = Some(Waiting::new(reader, Reading));
     poll_fn(move |cx| {
-        ready!(poll_loop(cx, |cx| {
-            let reader = reader.as_deref_mut().expect("polled after it was ready");
-            ready!(reader.poll_ready(cx, Interest::READ))?;
-            Poll::Ready(reader.non_blocking_fill())
-        }))?;
+        let waiting = reader.as_mut().expect("polled after it was ready");
+        ready!(poll_op(cx, waiting, R::non_blocking_fill))?;
         let reader = reader.take().and_then(Waiting::into_inner);
         Poll::Ready(Ok(reader.map_or(&[][..], |reader| R::buffer(reader))))
     })

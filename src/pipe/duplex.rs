@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::ReuniteError;
-use super::lane::{Reader, Writer, lane};
+use super::lane::lane;
 use super::ops::{pipe_read, pipe_ready, pipe_write};
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::io_core::leaf_io;
 
 /// Makes a connected pair of in-memory streams, like a pair of sockets; each direction buffers at

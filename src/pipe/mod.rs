@@ -25,7 +25,8 @@
 //!
 //! Every operation is charged to the cooperative budget of the task, if there is one.
 
-// Inside: `lane.rs` is one direction and says how it works; `word.rs` is the protocol between its
+// Inside: `lane.rs` is one direction and says how it works, `writer.rs` and `reader.rs` are its two
+// sides; `word.rs` is the protocol between its
 // two sides; `segment.rs` is its memory, with all `unsafe`; `cache.rs` keeps blocks for reuse; and
 // `ops.rs` turns the lane's two ends into what the traits ask for. `listener.rs` only makes pairs.
 mod cache;
@@ -35,12 +36,14 @@ mod listener;
 #[cfg(all(test, loom))]
 mod models;
 mod ops;
+mod reader;
 #[allow(unsafe_code)]
 mod segment;
 mod simplex;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod word;
+mod writer;
 
 use std::error::Error;
 use std::fmt;

@@ -8,9 +8,11 @@ use std::task::{Context, Poll};
 use loom::future::block_on;
 use loom::thread;
 
-use super::lane::{Fill, Reader, Space, Writer, lane_at};
+use super::lane::lane_at;
 use super::listen_with;
+use super::reader::{Fill, Reader};
 use super::word::MAX_DISTANCE;
+use super::writer::{Space, Writer};
 
 /// A lane whose positions wrap around after a few bytes.
 fn lane(limit: usize) -> (Writer, Reader) {

@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use super::lane::{Fill, Reader, Space, Writer};
+use super::reader::{Fill, Reader};
+use super::writer::{Space, Writer};
 use crate::coop;
 use crate::io_core::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness,
@@ -66,6 +67,17 @@ fn writable(writer: &Writer) -> Readiness {
 
 #[inline]
 pub(super) fn read(reader: &mut Reader, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
+    match reader.read_fast(&mut buf) {
+        0 => read_slow(reader, buf),
+        read => {
+            coop::charge(read);
+            Ok(NonBlocking::Ready(()))
+        }
+    }
+}
+
+#[inline(never)]
+fn read_slow(reader: &mut Reader, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
     let room = buf.capacity();
     Ok(read_with(reader, room, |piece| buf.append_some(piece)).map(drop))
 }
@@ -167,6 +179,15 @@ pub(super) fn write_bytes(writer: &mut Writer, bytes: &mut Bytes) -> Result<NonB
 
 #[inline]
 pub(super) fn write(writer: &mut Writer, buf: &[u8]) -> Result<NonBlocking<usize>> {
+    if !writer.write_fast(buf) {
+        return write_slow(writer, buf);
+    }
+    coop::charge(buf.len());
+    Ok(NonBlocking::Ready(buf.len()))
+}
+
+#[inline(never)]
+fn write_slow(writer: &mut Writer, buf: &[u8]) -> Result<NonBlocking<usize>> {
     let accepted = match accept(writer, buf.len()) {
         Ok(NonBlocking::Ready(accepted)) => accepted,
         other => return other,
@@ -221,8 +242,8 @@ macro_rules! pipe_ready {
                 interest: $crate::io_core::Interest,
             ) -> std::task::Poll<std::io::Result<$crate::io_core::Readiness>> {
                 let (reader, writer): (
-                    Option<&mut $crate::pipe::lane::Reader>,
-                    Option<&mut $crate::pipe::lane::Writer>,
+                    Option<&mut $crate::pipe::reader::Reader>,
+                    Option<&mut $crate::pipe::writer::Writer>,
                 ) = (
                     $crate::pipe::ops::pipe_ready!(@end self, $reader),
                     $crate::pipe::ops::pipe_ready!(@end self, $writer),

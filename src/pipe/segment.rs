@@ -6,7 +6,7 @@
 //!
 //! * **Bytes.** A position of the lane is written once, by the writer, before it is published, and
 //!   read only after it was acquired. So a writer's range and a reader's range never overlap, and
-//!   each has its own [`Segment::write`] or [`Segment::bytes`].
+//!   each has its own [`Segment::write`] or [`Segment::get`].
 //! * **Links.** A [`Held`] that is not null points to a live segment. The reader's owns it; the
 //!   writer's borrows the last one of the list, and the writer looks at it only in a section (see
 //!   `lane.rs`) that found the lane not detached. Nobody else frees a segment than the reader, or
@@ -118,17 +118,12 @@ impl Segment {
         self.next.store(ptr::null_mut(), Relaxed);
     }
 
-    /// Copies bytes to `offset`: a range that is not published yet.
-    ///
-    /// # Panics
-    ///
-    /// If the range is not inside, or if this is a chunk.
+    /// Copies bytes to `offset`, a range that is not published yet, or says `false` if they do not fit
+    /// there: nothing fits a chunk.
     #[inline]
-    pub(super) fn write(&self, offset: usize, bytes: &[u8]) {
-        let Data::Block(block) = &self.data else {
-            unreachable!("a chunk is full from the start");
-        };
-        let range = &block[offset..][..bytes.len()];
+    pub(super) fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        let Data::Block(block) = &self.data else { return false };
+        let Some(range) = part(block, offset, bytes.len()) else { return false };
         #[cfg(loom)]
         self.shadow[offset..][..bytes.len()].iter().for_each(|byte| byte.with_mut(|_| ()));
         // SAFETY: the range was checked, its bytes are in cells (so that writing through a shared
@@ -137,25 +132,28 @@ impl Segment {
             let target = range.as_ptr().cast::<u8>().cast_mut();
             target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
+        true
     }
 
-    /// The bytes of a range that was published, and acquired by the caller.
-    ///
-    /// # Panics
-    ///
-    /// If the range is not inside.
+    /// The bytes of a range that was published, and acquired by the caller; none if the segment does
+    /// not reach so far.
     #[inline]
-    pub(super) fn bytes(&self, offset: usize, len: usize) -> &[u8] {
+    pub(super) fn get(&self, offset: usize, len: usize) -> Option<&[u8]> {
         let block = match &self.data {
-            Data::Block(block) => &block[offset..][..len],
-            Data::Chunk(chunk) => return &chunk[offset..][..len],
+            Data::Block(block) => part(block, offset, len)?,
+            Data::Chunk(chunk) => return part(chunk, offset, len),
         };
         #[cfg(loom)]
         self.shadow[offset..][..len].iter().for_each(|byte| byte.with(|_| ()));
         // SAFETY: the range was checked, was written before it was published, and is not written
         // again before the segment is consumed, which takes the reader's `&mut`.
-        unsafe { slice::from_raw_parts(block.as_ptr().cast::<u8>(), len) }
+        Some(unsafe { slice::from_raw_parts(block.as_ptr().cast::<u8>(), len) })
     }
+}
+
+#[inline]
+fn part<T>(all: &[T], offset: usize, len: usize) -> Option<&[T]> {
+    all.get(offset..)?.get(..len)
 }
 
 impl Data {

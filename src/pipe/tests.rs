@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::lane::{Fill, Reader, Space, Writer, lane, lane_at};
+use super::lane::{lane, lane_at};
+use super::reader::{Fill, Reader};
 use super::word::MAX_DISTANCE;
+use super::writer::{Space, Writer};
 
 /// A small generator (xorshift64*), so that a failure can be repeated from its seed.
 struct Random(u64);

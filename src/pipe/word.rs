@@ -9,9 +9,9 @@
 //! ```text
 //! publisher (owns the word)                      waiter (the other side)
 //! begin:  fetch_add(BUSY)          Acquire       seen = load             Acquire
-//!         had WAIT: take the waker               own cell := waker
-//!         ... write or free memory ...           CAS seen -> seen | WAIT Release
-//! finish: store(new position)      Release         fails: it moved, look again
+//!         ... write or free memory ...           own cell := waker
+//! finish: had WAIT: take the waker               CAS seen -> seen | WAIT Release
+//!         store(new position)      Release         fails: it moved, look again
 //!         wake
 //! ```
 //!
@@ -99,38 +99,48 @@ impl Word {
         self.bits.load(Acquire)
     }
 
-    /// Starts a section: gives what the word was, and the waker to call after `finish`.
+    /// Starts a section and gives what the word was, which [`finish`](Self::finish) wants to know.
     #[inline]
-    pub(super) fn begin(&self) -> (usize, Option<Waker>) {
+    pub(super) fn begin(&self) -> usize {
         // Ordering: Acquire pairs with the Release CAS in `register` and `detach`: the waker in the
         // cell, and the reader's last use of what it detached.
         let old = self.bits.fetch_add(BUSY, Acquire);
         debug_assert_eq!(old & BUSY, 0, "one publisher, one section at a time");
-        let waker = if old & WAIT != 0 { self.waker.replace(None) } else { None };
-        (old, waker)
+        old
     }
 
-    /// Ends the section with the word's next value, which has neither `BUSY` nor `WAIT`.
+    /// Ends the section that `begin` said `old` of, with the word's next value, which has neither
+    /// `BUSY` nor `WAIT`; and wakes.
     #[inline]
-    pub(super) fn finish(&self, bits: usize) {
+    pub(super) fn finish(&self, old: usize, bits: usize) {
         debug_assert_eq!(bits & (BUSY | WAIT), 0);
+        if old & WAIT != 0 {
+            return self.finish_and_wake(bits);
+        }
         // Ordering: Release pairs with the Acquire in `seen` and in the CASes of the waiter.
         self.bits.store(bits, Release);
+    }
+
+    #[inline(never)]
+    fn finish_and_wake(&self, bits: usize) {
+        // Before the section ends: afterwards the cell is the waiter's.
+        let waker = self.waker.replace(None);
+        // Ordering: Release as in `finish`.
+        self.bits.store(bits, Release);
+        wake(waker);
     }
 
     /// Publishes a position with nothing to do in the section.
     #[inline]
     pub(super) fn publish(&self, position: usize) {
-        let (_, waker) = self.begin();
-        self.finish(position);
-        wake(waker);
+        let old = self.begin();
+        self.finish(old, position);
     }
 
     /// Closes this side.
     pub(super) fn close(&self) {
-        let (old, waker) = self.begin();
-        self.finish(old & !WAIT | CLOSED);
-        wake(waker);
+        let old = self.begin();
+        self.finish(old, old & !WAIT | CLOSED);
     }
 
     /// Leaves the waker of `cx`, to be woken when the word moves on from `seen`, and sets `extra`.
