@@ -75,8 +75,8 @@ pub struct DuplexStream {
 }
 
 pipe_ready!([] DuplexStream, reader, writer);
-pipe_read!([] DuplexStream);
-pipe_write!([] DuplexStream);
+pipe_read!([] DuplexStream, "let (mut writer, mut reader) = runtime::io::duplex(8192);", "writer", "reader");
+pipe_write!([] DuplexStream, "let (mut writer, mut reader) = runtime::io::duplex(8192);", "writer", "reader");
 leaf_io!(vectored impl Stream for DuplexStream);
 
 impl DuplexStream {
@@ -139,7 +139,7 @@ pub struct ReadHalf<'a> {
 }
 
 pipe_ready!(['a] ReadHalf<'a>, reader, none);
-pipe_read!(['a] ReadHalf<'a>);
+pipe_read!(['a] ReadHalf<'a>, "let (mut stream, mut writer) = runtime::io::duplex(8192);\nlet (mut reader, _) = stream.split();", "writer", "reader");
 leaf_io!(vectored impl ['a] Read for ReadHalf<'a>);
 
 impl fmt::Debug for ReadHalf<'_> {
@@ -154,7 +154,7 @@ pub struct WriteHalf<'a> {
 }
 
 pipe_ready!(['a] WriteHalf<'a>, none, writer);
-pipe_write!(['a] WriteHalf<'a>);
+pipe_write!(['a] WriteHalf<'a>, "let (mut stream, mut reader) = runtime::io::duplex(8192);\nlet (_, mut writer) = stream.split();", "writer", "reader");
 leaf_io!(vectored impl ['a] Write for WriteHalf<'a>);
 
 impl fmt::Debug for WriteHalf<'_> {
@@ -174,7 +174,7 @@ pub struct OwnedReadHalf {
 }
 
 pipe_ready!([] OwnedReadHalf, reader, none);
-pipe_read!([] OwnedReadHalf);
+pipe_read!([] OwnedReadHalf, "let (stream, mut writer) = runtime::io::duplex(8192);\nlet (mut reader, _write_half) = stream.into_split();", "writer", "reader");
 leaf_io!(vectored impl Read for OwnedReadHalf);
 
 impl OwnedReadHalf {
@@ -223,7 +223,7 @@ pub struct OwnedWriteHalf {
 }
 
 pipe_ready!([] OwnedWriteHalf, none, writer);
-pipe_write!([] OwnedWriteHalf);
+pipe_write!([] OwnedWriteHalf, "let (stream, mut reader) = runtime::io::duplex(8192);\nlet (_read_half, mut writer) = stream.into_split();", "writer", "reader");
 leaf_io!(vectored impl Write for OwnedWriteHalf);
 
 impl fmt::Debug for OwnedWriteHalf {

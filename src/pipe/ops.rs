@@ -268,8 +268,11 @@ macro_rules! pipe_ready {
 }
 
 /// Implements the reading traits for a type with the field `reader`, `Read` itself excepted.
+///
+/// The strings are for the examples: how to make both ends, and the names of the writer and the reader
+/// then. [`example`] puts them around each method's own lines.
 macro_rules! pipe_read {
-    ([$($generics:tt)*] $ty:ty) => {
+    ([$($generics:tt)*] $ty:ty, $setup:literal, $writer:literal, $reader:literal) => {
         impl<$($generics)*> $crate::io_core::ReadyRead for $ty {
             #[inline]
             fn non_blocking_read(
@@ -311,6 +314,14 @@ macro_rules! pipe_read {
             /// # Errors
             ///
             /// `WouldBlock` if nothing is buffered and the writer has not closed.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                $writer, ".try_write(b\"data\")?;", "\n",
+                "let mut buf = [0; 8];", "\n",
+                "assert_eq!(", $reader, ".try_read(&mut buf)?, 4);", "\n",
+                "let error = ", $reader, ".try_read(&mut buf).unwrap_err();", "\n",
+                "assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);", "\n",
+            )]
             pub fn try_read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
                 $crate::pipe::ops::try_read(&mut self.reader, buf)
             }
@@ -325,6 +336,13 @@ macro_rules! pipe_read {
             /// # Cancel safety
             ///
             /// Cancel safe: a future that is dropped before it was ready has taken nothing.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "let mut chunk = bytes::Bytes::from(vec![7; 5000]);", "\n",
+                $writer, ".write_bytes(&mut chunk).await?;", "\n",
+                "assert_eq!(", $reader, ".read_bytes(4000).await?.len(), 4000);", "\n",
+                "assert_eq!(", $reader, ".read_bytes(4000).await?.len(), 1000);", "\n",
+            )]
             pub async fn read_bytes(&mut self, max: usize) -> std::io::Result<bytes::Bytes> {
                 loop {
                     if max > 0 {
@@ -336,18 +354,52 @@ macro_rules! pipe_read {
                 }
             }
 
+            /// [`read_bytes`](Self::read_bytes) without waiting.
+            ///
+            /// # Errors
+            ///
+            /// `WouldBlock` if nothing is buffered, the writer has not closed and `max` is not 0.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "let error = ", $reader, ".try_read_bytes(8).unwrap_err();", "\n",
+                "assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);", "\n",
+                $writer, ".try_write(b\"data\")?;", "\n",
+                "assert_eq!(", $reader, ".try_read_bytes(8)?, \"data\");", "\n",
+            )]
+            pub fn try_read_bytes(&mut self, max: usize) -> std::io::Result<bytes::Bytes> {
+                let taken = $crate::pipe::ops::read_bytes(&mut self.reader, max);
+                taken.ok_or_else(|| std::io::ErrorKind::WouldBlock.into())
+            }
+
             /// Shows bytes that are buffered without consuming them: the longest piece that lies in
             /// one place. Empty if there are none.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                $writer, ".try_write(b\"data\")?;", "\n",
+                "assert_eq!(", $reader, ".peek(), b\"data\");", "\n",
+                "assert_eq!(", $reader, ".len(), 4);", "\n",
+            )]
             pub fn peek(&mut self) -> &[u8] {
                 $crate::pipe::ops::peek(&mut self.reader)
             }
 
             /// How many bytes can be read at once.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                $writer, ".try_write(b\"data\")?;", "\n",
+                "assert_eq!(", $reader, ".len(), 4);", "\n",
+            )]
             pub fn len(&self) -> usize {
                 self.reader.buffered()
             }
 
             /// Whether a read would have to wait, or finds the end.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "assert!(", $reader, ".is_empty());", "\n",
+                $writer, ".try_write(b\"data\")?;", "\n",
+                "assert!(!", $reader, ".is_empty());", "\n",
+            )]
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
@@ -355,9 +407,10 @@ macro_rules! pipe_read {
     };
 }
 
-/// Implements the writing traits for a type with the field `writer`, `Write` itself excepted.
+/// Implements the writing traits for a type with the field `writer`, `Write` itself excepted; the
+/// strings as in [`pipe_read`].
 macro_rules! pipe_write {
-    ([$($generics:tt)*] $ty:ty) => {
+    ([$($generics:tt)*] $ty:ty, $setup:literal, $writer:literal, $reader:literal) => {
         impl<$($generics)*> $crate::io_core::ReadyWrite for $ty {
             #[inline]
             fn non_blocking_write(
@@ -386,6 +439,13 @@ macro_rules! pipe_write {
             ///
             /// `WouldBlock` if there is no room; `BrokenPipe` after a shutdown, or when the reader
             /// has gone.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "assert_eq!(", $writer, ".try_write(&[7; 10_000])?, 8192);", "\n",
+                "let error = ", $writer, ".try_write(b\"more\").unwrap_err();", "\n",
+                "assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);", "\n",
+                "assert_eq!(", $reader, ".len(), 8192);", "\n",
+            )]
             pub fn try_write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
                 $crate::pipe::ops::write(&mut self.writer, buf)?.into_result()
             }
@@ -400,6 +460,14 @@ macro_rules! pipe_write {
             /// # Cancel safety
             ///
             /// Cancel safe: what was not queued is still in `bytes`.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "let mut chunk = bytes::Bytes::from(vec![7; 5000]);", "\n",
+                "let address = chunk.as_ptr();", "\n",
+                $writer, ".write_bytes(&mut chunk).await?;", "\n",
+                "// The same memory comes out.", "\n",
+                "assert_eq!(", $reader, ".read_bytes(5000).await?.as_ptr(), address);", "\n",
+            )]
             pub async fn write_bytes(&mut self, bytes: &mut bytes::Bytes) -> std::io::Result<()> {
                 while !bytes.is_empty() {
                     $crate::io_core::Ready::ready(self, $crate::io_core::Interest::WRITE).await?;
@@ -408,12 +476,43 @@ macro_rules! pipe_write {
                 Ok(())
             }
 
+            /// Queues what there is room for without waiting, as [`write_bytes`](Self::write_bytes) does,
+            /// and says how much that was; the rest stays in `bytes`.
+            ///
+            /// # Errors
+            ///
+            /// `WouldBlock` if there is no room; `BrokenPipe` after a shutdown, or when the reader
+            /// has gone.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "let mut chunk = bytes::Bytes::from(vec![7; 10_000]);", "\n",
+                "assert_eq!(", $writer, ".try_write_bytes(&mut chunk)?, 8192);", "\n",
+                "assert_eq!(chunk.len(), 10_000 - 8192);", "\n",
+                "assert_eq!(", $reader, ".len(), 8192);", "\n",
+            )]
+            pub fn try_write_bytes(&mut self, bytes: &mut bytes::Bytes) -> std::io::Result<usize> {
+                $crate::pipe::ops::write_bytes(&mut self.writer, bytes)?.into_result()
+            }
+
             /// The most bytes that can be under way from here, as given at construction.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "assert_eq!(", $writer, ".capacity(), 8192);", "\n",
+                "# drop(", $reader, ".len());", "\n",
+            )]
             pub fn capacity(&self) -> usize {
                 self.writer.limit()
             }
 
             /// Whether writing fails from now on: after a shutdown, or when the reader has gone.
+            ///
+            #[doc = $crate::pipe::ops::example!($setup,
+                "use runtime::io::Write;", "\n",
+                "assert!(!", $writer, ".is_closed());", "\n",
+                $writer, ".shutdown().await?;", "\n",
+                "assert!(", $writer, ".is_closed());", "\n",
+                "# drop(", $reader, ".len());", "\n",
+            )]
             pub fn is_closed(&self) -> bool {
                 self.writer.is_broken()
             }
@@ -421,4 +520,18 @@ macro_rules! pipe_write {
     };
 }
 
-pub(super) use {pipe_read, pipe_ready, pipe_write};
+/// An example: its lines between those that are the same in all, with both ends of a pipe that holds
+/// 8 KiB.
+macro_rules! example {
+    ($setup:literal, $($text:expr),* $(,)?) => {
+        concat!(
+            "```\n# futures::executor::block_on(async {\n",
+            $setup,
+            "\n",
+            $($text,)*
+            "# std::io::Result::Ok(()) }).unwrap();\n```"
+        )
+    };
+}
+
+pub(super) use {example, pipe_read, pipe_ready, pipe_write};

@@ -45,8 +45,8 @@ pub struct SimplexStream {
 }
 
 pipe_ready!([] SimplexStream, reader, writer);
-pipe_read!([] SimplexStream);
-pipe_write!([] SimplexStream);
+pipe_read!([] SimplexStream, "let mut pipe = runtime::io::SimplexStream::new_unsplit(8192);", "pipe", "pipe");
+pipe_write!([] SimplexStream, "let mut pipe = runtime::io::SimplexStream::new_unsplit(8192);", "pipe", "pipe");
 leaf_io!(vectored impl Stream for SimplexStream);
 
 impl SimplexStream {
@@ -98,7 +98,7 @@ pub struct SimplexReader {
 }
 
 pipe_ready!([] SimplexReader, reader, none);
-pipe_read!([] SimplexReader);
+pipe_read!([] SimplexReader, "let (mut reader, mut writer) = runtime::io::simplex(8192);", "writer", "reader");
 leaf_io!(vectored impl Read for SimplexReader);
 
 impl SimplexReader {
@@ -141,7 +141,7 @@ pub struct SimplexWriter {
 }
 
 pipe_ready!([] SimplexWriter, none, writer);
-pipe_write!([] SimplexWriter);
+pipe_write!([] SimplexWriter, "let (mut reader, mut writer) = runtime::io::simplex(8192);", "writer", "reader");
 leaf_io!(vectored impl Write for SimplexWriter);
 
 impl fmt::Debug for SimplexWriter {

@@ -60,10 +60,16 @@ pub(super) const fn distance(end: usize, start: usize) -> usize {
     end.wrapping_sub(start) >> SHIFT
 }
 
-/// The position `bytes` after this one.
+/// The position `bytes` after this one; flags stay as they are.
 #[inline]
 pub(super) const fn advance(position: usize, bytes: usize) -> usize {
     position.wrapping_add(bytes << SHIFT)
+}
+
+/// The position `bytes` before this one; flags stay as they are.
+#[inline]
+pub(super) const fn retreat(position: usize, bytes: usize) -> usize {
+    position.wrapping_sub(bytes << SHIFT)
 }
 
 /// One side's word, and the waker of the one who waits for it to move.

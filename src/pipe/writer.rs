@@ -11,6 +11,7 @@ use super::lane::Lane;
 use super::segment::{Held, MAX_BLOCK, Segment};
 use super::word::{
     CLOSED, DETACHED, MAX_DISTANCE, Patience, Registered, WAIT, advance, distance, position,
+    retreat,
 };
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::*;
@@ -27,9 +28,8 @@ pub(super) struct Writer {
     lane: Arc<Lane>,
     /// The last segment, borrowed, and valid only in a section that is not `DETACHED`.
     last: Held,
-    /// The `head` that was last seen, with `WAIT` as in the reader.
-    seen: usize,
-    /// The position up to which it may write, as far as was seen.
+    /// The `head` that was last seen, moved on by the limit: the position up to which it may write. The
+    /// flags are that word's, and `WAIT` is set if this side waits as far as it knows.
     until: usize,
 }
 
@@ -46,14 +46,15 @@ pub(super) enum Space {
 
 impl Writer {
     pub(super) fn new(lane: Arc<Lane>, start: usize) -> Self {
-        let mut this = Self { lane, last: Held::new(ptr::null_mut()), seen: 0, until: 0 };
-        this.see(start);
-        this
+        let until = advance(start, lane.limit.min(MAX_DISTANCE));
+        Self { lane, last: Held::new(ptr::null_mut()), until }
     }
 
-    fn see(&mut self, head: usize) {
-        self.seen = head;
-        self.until = advance(position(head), self.lane.limit.min(MAX_DISTANCE));
+    /// Looks where the reader is; gives its word.
+    fn look(&mut self) -> usize {
+        let head = self.lane.head.seen();
+        self.until = advance(head, self.lane.limit.min(MAX_DISTANCE));
+        head
     }
 
     /// Copies all of `bytes` in if there is space for them, as far as was seen, and they are no more
@@ -85,16 +86,15 @@ impl Writer {
     /// The space there is: exact if it is less than `wanted`.
     #[inline]
     pub(super) fn space(&mut self, wanted: usize) -> Space {
-        let lane = &*self.lane;
-        let tail = lane.tail.own();
+        let tail = self.lane.tail.own();
         // Ordering: Acquire pairs with the Release in `Reader::drop`, for the user's own sake: what
         // the other side did before it went has happened.
-        if tail & CLOSED != 0 || lane.reader_gone.load(Acquire) {
+        if tail & CLOSED != 0 || self.lane.reader_gone.load(Acquire) {
             return Space::Broken;
         }
         if distance(self.until, position(tail)) < wanted {
-            self.see(lane.head.seen());
-            if self.seen & CLOSED != 0 {
+            self.look();
+            if self.until & CLOSED != 0 {
                 return Space::Broken;
             }
         }
@@ -117,8 +117,9 @@ impl Writer {
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut patience = Patience::new();
         loop {
-            if let Registered::Waiting { .. } = self.lane.head.register(self.seen, 0, cx) {
-                self.seen |= WAIT;
+            let seen = retreat(self.until, self.lane.limit.min(MAX_DISTANCE));
+            if let Registered::Waiting { .. } = self.lane.head.register(seen, 0, cx) {
+                self.until |= WAIT;
                 return Poll::Pending;
             }
             if self.space(1) != Space::Full {
@@ -133,7 +134,7 @@ impl Writer {
     /// Takes back what `poll_space` left.
     #[inline]
     pub(super) fn stop_waiting(&mut self) {
-        if self.seen & WAIT != 0 {
+        if self.until & WAIT != 0 {
             self.lane.head.unregister();
         }
     }
@@ -235,8 +236,7 @@ impl Writer {
     /// behind gets few and large ones, and one that is nearly empty stays in the processor's cache.
     #[cold]
     fn extend(&mut self, at: usize, wanted: usize) {
-        self.see(self.lane.head.seen());
-        let buffered = distance(at, position(self.seen));
+        let buffered = distance(at, position(self.look()));
         let doubled = self.last.get().map_or(0, |last| last.capacity().saturating_mul(2));
         let block = self.block(at, wanted.max(buffered).max(doubled.min(STEADY_BLOCK)));
         self.link(block);

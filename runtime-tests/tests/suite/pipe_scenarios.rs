@@ -61,6 +61,26 @@ fn g05_a_blocked_reader_gets_the_bytes_then_the_end() {
 }
 
 #[test]
+fn g06_operations_on_nothing_whatever_the_state() {
+    let (mut a, mut b) = duplex(4);
+    let nothing = || [IoSlice::new(b""), IoSlice::new(b"")];
+    // On an empty pipe.
+    assert_eq!(now(b.read(&mut [])).unwrap(), 0);
+    assert_eq!(now(b.read_vectored(&mut [IoSliceMut::new(&mut [])])).unwrap(), 0);
+    // On a full one.
+    now(a.write_all(b"full")).unwrap();
+    assert_eq!(now(a.write(b"")).unwrap(), 0);
+    assert_eq!(now(a.write_vectored(&nothing())).unwrap(), 0);
+    assert_eq!(now(a.write_vectored(&[])).unwrap(), 0);
+    now(a.write_bytes(&mut bytes::Bytes::new())).unwrap();
+    // On one that is closed.
+    drop(b);
+    assert_eq!(now(a.write(b"")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(now(a.write_vectored(&nothing())).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(now(a.read(&mut [])).unwrap(), 0);
+}
+
+#[test]
 fn g07_shutdown_with_bytes_buffered() {
     let (mut a, mut b) = duplex(16);
     now(a.write_all(b"rest")).unwrap();
@@ -183,8 +203,11 @@ fn lines_are_read_without_a_reader_around_it() {
 
 #[test]
 fn random_operations_do_what_a_queue_does() {
-    for seed in 1..=10_u64 {
-        random_operations(seed, 10_000);
+    // `scripts/soak` asks for more.
+    let from_env = |name: &str| std::env::var(name).ok()?.parse().ok();
+    let operations = from_env("SOAK_OPERATIONS").unwrap_or(10_000);
+    for seed in 1..=from_env("SOAK_SEEDS").unwrap_or(10) as u64 {
+        random_operations(seed, operations);
     }
 }
 
@@ -207,7 +230,7 @@ fn random_operations(seed: u64, operations: usize) {
         let most = [8, 600, 8000][below(3)];
         let size = below(most) + 1;
         let (data, cut) = (&source[below(192)..][..size], below(size + 1));
-        match below(6) {
+        match below(8) {
             0 | 1 => {
                 let parts = [&data[..cut], &data[cut..]].map(IoSlice::new);
                 let fits = size.min(max - model.len());
@@ -248,6 +271,28 @@ fn random_operations(seed: u64, operations: usize) {
                 }
                 Poll::Pending => assert!(model.is_empty(), "{at}"),
             },
+            5 => {
+                let mut chunk = bytes::Bytes::copy_from_slice(data);
+                let fits = size.min(max - model.len());
+                match a.try_write_bytes(&mut chunk) {
+                    Ok(written) => assert_eq!(written, fits, "{at}"),
+                    Err(error) => {
+                        assert_eq!((error.kind(), fits), (ErrorKind::WouldBlock, 0), "{at}");
+                    }
+                }
+                assert_eq!(chunk, data[fits..], "{at}");
+                model.extend(&data[..fits]);
+            }
+            6 => match b.try_read_bytes(size) {
+                Ok(taken) => {
+                    assert!(!taken.is_empty() && taken.len() <= size, "{at}");
+                    assert!(model.drain(..taken.len()).eq(taken), "{at}");
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock, "{at}");
+                    assert!(model.is_empty(), "{at}");
+                }
+            },
             _ => {
                 let readable = readiness(&mut b, Interest::READ).is_some();
                 assert_eq!(readable, !model.is_empty(), "{at}");
@@ -274,6 +319,58 @@ fn pipes_are_charged_to_nobody_outside_a_task() {
         }
         Poll::Ready(())
     }));
+}
+
+#[test]
+fn a_chunk_of_64_kib_has_the_same_address_at_both_ends() {
+    let (mut a, mut b) = duplex(64 * 1024);
+    let mut chunk = bytes::Bytes::from(bytes(64 * 1024));
+    let address = chunk.as_ptr();
+    now(a.write_bytes(&mut chunk)).unwrap();
+    let taken = now(b.read_bytes(usize::MAX)).unwrap();
+    assert_eq!((taken.as_ptr(), taken.len()), (address, 64 * 1024));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn g14_100_mib_through_64_kib_take_less_than_1_mib() {
+    fn resident_kib() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+    // In a process of its own: the other tests of this one take memory as well.
+    if std::env::var_os("G14_CHILD").is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.env("G14_CHILD", "1").arg("g14_100_mib_through_64_kib_take_less_than_1_mib");
+        assert!(child.stdout(std::process::Stdio::null()).status().unwrap().success());
+        return;
+    }
+    let pass = |mib: usize| {
+        let (mut a, mut b) = duplex(64 * 1024);
+        let pieces = mib * 32;
+        let send = async move {
+            for _ in 0..pieces {
+                a.write_all(&[7; 32 * 1024]).await.unwrap();
+            }
+        };
+        let receive = async move {
+            let mut buf = vec![0; 48 * 1024];
+            let mut total = 0;
+            loop {
+                match b.read(&mut buf).await.unwrap() {
+                    0 => return total,
+                    n => total += n,
+                }
+            }
+        };
+        assert_eq!(block_on(join(send, receive)).1, pieces * 32 * 1024);
+    };
+    pass(1);
+    let before = resident_kib();
+    pass(100);
+    let after = resident_kib();
+    assert!(after < before + 1024, "from {before} KiB to {after} KiB");
 }
 
 #[test]
