@@ -23,8 +23,10 @@ use super::{BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Read, Re
 /// * One task waits per direction; a wait for reading never disturbs one for writing. A newer
 ///   waker of the same direction replaces the older.
 /// * A *leaf* (a resource that is not built on another `Ready`) asks the cooperative budget
-///   first, with [`coop::poll_proceed`](crate::task::coop::poll_proceed), and charges it after
-///   each operation that did not say `WouldBlock`. Adapters do neither.
+///   in `poll_ready`, with [`coop::poll_proceed`](crate::task::coop::poll_proceed), and may charge it
+///   there. Adapters do neither.
+/// * An operation may be tried with no `poll_ready` before it: the futures of this crate do that, and
+///   charge it if the leaf did not. So it has to know by itself that it would block.
 /// * A half that can only be read answers a wait for writing with
 ///   [`InvalidInput`](std::io::ErrorKind::InvalidInput), and the reverse.
 /// * Wakers are called and dropped with no lock held.
