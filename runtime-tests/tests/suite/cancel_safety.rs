@@ -12,6 +12,7 @@ use runtime::io::{
     Readiness, Ready, ReadyRead, ReadyWrite, Write, copy_buf, leaf_io, read_with, split,
 };
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
+use std::mem::replace;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -26,7 +27,9 @@ struct Halting {
     at: usize,
     output: Vec<u8>,
     calls: usize,
+    /// Operations use this up, and find that they would block without it.
     is_ready: [bool; 2],
+    has_halted: [bool; 2],
     interrupts: bool,
     is_shut_down: bool,
 }
@@ -38,6 +41,7 @@ fn halting(input: Vec<u8>) -> Halting {
         output: Vec::new(),
         calls: 0,
         is_ready: [false; 2],
+        has_halted: [false; 2],
         interrupts: false,
         is_shut_down: false,
     }
@@ -54,14 +58,21 @@ impl Halting {
 
 impl Ready for Halting {
     fn poll_ready(&mut self, _: &mut Context<'_>, interest: Interest) -> Poll<Result<Readiness>> {
-        let ready = &mut self.is_ready[usize::from(interest.is_writable())];
-        *ready = !*ready;
-        if *ready { Poll::Ready(Ok(interest.into())) } else { Poll::Pending }
+        let direction = usize::from(interest.is_writable());
+        self.has_halted[direction] ^= true;
+        if self.has_halted[direction] {
+            return Poll::Pending;
+        }
+        self.is_ready[direction] = true;
+        Poll::Ready(Ok(interest.into()))
     }
 }
 
 impl ReadyRead for Halting {
     fn non_blocking_read(&mut self, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
+        if !replace(&mut self.is_ready[0], false) {
+            return Ok(NonBlocking::WouldBlock);
+        }
         let Some(piece) = self.piece() else { return Err(ErrorKind::Interrupted.into()) };
         let left = &self.input[self.at..];
         self.at += buf.append_some(&left[..piece.min(left.len())]);
@@ -71,10 +82,10 @@ impl ReadyRead for Halting {
 
 impl ReadyWrite for Halting {
     fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
-        let Some(piece) = self.piece() else { return Err(ErrorKind::Interrupted.into()) };
-        if !self.is_ready[1] {
+        if !replace(&mut self.is_ready[1], false) {
             return Ok(NonBlocking::WouldBlock);
         }
+        let Some(piece) = self.piece() else { return Err(ErrorKind::Interrupted.into()) };
         let n = piece.min(buf.len());
         self.output.extend_from_slice(&buf[..n]);
         Ok(NonBlocking::Ready(n))
