@@ -51,7 +51,7 @@ impl Halting {
     /// How much it moves this time; `None` is an interruption.
     fn piece(&mut self) -> Option<usize> {
         self.calls += 1;
-        let interrupted = self.interrupts && self.calls % 5 == 0;
+        let interrupted = self.interrupts && self.calls.is_multiple_of(5);
         (!interrupted).then_some(1 + self.calls * 7 % 13)
     }
 }

