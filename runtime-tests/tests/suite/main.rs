@@ -16,6 +16,7 @@ mod readme;
 mod scenarios_a;
 mod scenarios_b;
 mod scenarios_c;
+mod scenarios_h;
 mod scenarios_i;
 mod scenarios_j;
 mod stress;
