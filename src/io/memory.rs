@@ -149,7 +149,13 @@ impl ReadyWrite for Vec<u8> {
         Ok(NonBlocking::Ready(len))
     }
 
+    fn non_blocking_flush(&mut self) -> Result<NonBlocking<()>> {
+        coop::charge(0);
+        Ok(NonBlocking::Ready(()))
+    }
+
     fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
+        coop::charge(0);
         Ok(NonBlocking::Ready(()))
     }
 }
@@ -226,7 +232,13 @@ macro_rules! forgets_writes {
                 Ok(NonBlocking::Ready(total(bufs)))
             }
 
+            fn non_blocking_flush(&mut self) -> Result<NonBlocking<()>> {
+                coop::charge(0);
+                Ok(NonBlocking::Ready(()))
+            }
+
             fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
+                coop::charge(0);
                 Ok(NonBlocking::Ready(()))
             }
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::{Either, join3, select};
 use futures::stream::FuturesUnordered;
-use runtime::io::{Read, Write};
+use runtime::io::{Read, ReadyWrite, Write};
 use runtime::task::coop::{consume_budget, has_budget_remaining, unconstrained};
 use runtime::task::yield_now;
 use runtime::time::{sleep, timeout};
@@ -58,6 +58,52 @@ fn j02_an_operation_that_waits_costs_nothing() {
             left
         });
         assert_eq!(runtime.block_on(left).unwrap(), 128);
+    });
+}
+
+/// Runs an operation in a poll of its own, and says how many units it cost.
+async fn cost(operation: impl AsyncFnOnce()) -> usize {
+    new_poll().await;
+    operation().await;
+    128 - units_left().await
+}
+
+#[test]
+fn j02_an_operation_that_has_nothing_to_do_costs_a_unit() {
+    /// Through the traits, and what the future is made of.
+    async fn of_a_writer(mut writer: impl ReadyWrite) {
+        assert_eq!(cost(async || writer.write(b"").await.map(drop).unwrap()).await, 1);
+        assert_eq!(cost(async || writer.flush().await.unwrap()).await, 1);
+        assert_eq!(cost(async || _ = writer.non_blocking_flush().unwrap()).await, 1);
+        assert_eq!(cost(async || writer.shutdown().await.unwrap()).await, 1);
+        assert_eq!(cost(async || _ = writer.non_blocking_shutdown().unwrap()).await, 1);
+    }
+    each_flavour(|runtime, _| {
+        let task = runtime.spawn(async {
+            let (ours, mut theirs) = runtime::io::duplex(16);
+            of_a_writer(ours).await;
+            of_a_writer(runtime::io::simplex(16).1).await;
+            of_a_writer(Vec::new()).await;
+            of_a_writer(runtime::io::sink()).await;
+            of_a_writer(runtime::io::empty()).await;
+            of_a_writer(runtime::net::UnixStream::pair().unwrap().0).await;
+
+            // The peer has gone, and there is nothing to take or give.
+            let nothing = &mut bytes::Bytes::new();
+            assert_eq!(cost(async || theirs.read_bytes(0).await.map(drop).unwrap()).await, 1);
+            assert_eq!(cost(async || drop(theirs.try_read_bytes(0).unwrap())).await, 1);
+            assert_eq!(cost(async || theirs.write_bytes(nothing).await.unwrap()).await, 1);
+            // And whoever does it in a loop gives way.
+            for _ in 0..10 {
+                while has_budget_remaining() {
+                    theirs.read_bytes(0).await.unwrap();
+                }
+                let mut next = pin!(theirs.read_bytes(0));
+                assert!(futures::poll!(next.as_mut()).is_pending());
+                assert!(next.await.unwrap().is_empty());
+            }
+        });
+        runtime.block_on(task).unwrap();
     });
 }
 
