@@ -78,4 +78,16 @@ pub trait Sockets: Peer {
     fn accept(
         listener: &mut Self::Listener,
     ) -> impl Future<Output = io::Result<Self::Socket>> + Send;
+
+    /// Sends back what comes, without a buffer while nothing does: in the peer's best way.
+    fn echo_lean(
+        socket: Self::Socket,
+        answered: fn(),
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static;
+
+    /// Sends back lines, through the peer's buffered reader.
+    fn echo_lines(
+        socket: Self::Socket,
+        answered: fn(),
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static;
 }

@@ -40,6 +40,11 @@ pub const WORKLOADS: &[Workload] = &[
     time("tcp-echo-50", "the same, 50 connections; time between two answers"),
     bytes("memory-task", "a task that waits"),
     bytes("memory-tcp", "an idle TCP connection and the task that reads from it"),
+    bytes(
+        "memory-idle-lean",
+        "a TCP connection that waits again: readable + try_read, or read_with",
+    ),
+    bytes("memory-idle-lines", "the same, in BufReader::lines"),
     bytes("memory-duplex", "an idle pair of duplex streams"),
     bytes("memory-duplex-used", "the same after use"),
 ];

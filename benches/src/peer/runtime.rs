@@ -3,7 +3,7 @@
 
 use super::{Peer, Pipes, Sockets, Stream};
 use runtime::Builder;
-use runtime::io::{DuplexStream, Read, Write};
+use runtime::io::{BufRead, BufReader, DuplexStream, Read, ReadyRead, Write};
 use runtime::net::{TcpListener, TcpStream};
 use runtime::task::JoinHandle;
 use std::future::Future;
@@ -65,6 +65,29 @@ impl<const WORKERS: usize> Sockets for Ours<WORKERS> {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
         Ok(socket)
+    }
+
+    async fn echo_lean(mut socket: TcpStream, answered: fn()) -> io::Result<()> {
+        loop {
+            let message = socket.read_with(<[u8]>::to_vec).await?;
+            if message.is_empty() {
+                return Ok(());
+            }
+            Write::write_all(&mut socket, &message).await?;
+            drop(message);
+            answered();
+        }
+    }
+
+    async fn echo_lines(socket: TcpStream, answered: fn()) -> io::Result<()> {
+        let mut lines = BufReader::new(socket).lines();
+        while let Some(mut line) = lines.next_line().await? {
+            line.push('\n');
+            Write::write_all(lines.get_mut(), line.as_bytes()).await?;
+            drop(line);
+            answered();
+        }
+        Ok(())
     }
 }
 

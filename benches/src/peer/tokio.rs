@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::task::{self, JoinHandle};
@@ -65,6 +65,40 @@ impl<const WORKERS: usize> Sockets for Tokio<WORKERS> {
         socket.set_nodelay(true)?;
         Ok(socket)
     }
+
+    async fn echo_lean(mut socket: TcpStream, answered: fn()) -> io::Result<()> {
+        loop {
+            socket.readable().await?;
+            let message = match try_read(&socket) {
+                Ok(message) => message,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            };
+            if message.is_empty() {
+                return Ok(());
+            }
+            AsyncWriteExt::write_all(&mut socket, &message).await?;
+            drop(message);
+            answered();
+        }
+    }
+
+    async fn echo_lines(socket: TcpStream, answered: fn()) -> io::Result<()> {
+        let mut lines = BufReader::new(socket).lines();
+        while let Some(mut line) = lines.next_line().await? {
+            line.push('\n');
+            lines.get_mut().write_all(line.as_bytes()).await?;
+            drop(line);
+            answered();
+        }
+        Ok(())
+    }
+}
+
+/// Not async, so that the buffer on the stack is not part of a future.
+fn try_read(socket: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut buffer = [0; 16 * 1024];
+    socket.try_read(&mut buffer).map(|read| buffer[..read].to_vec())
 }
 
 impl Stream for DuplexStream {

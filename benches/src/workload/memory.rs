@@ -7,6 +7,8 @@ use crate::workload::pipes::{CAPACITY, echo};
 use crate::workload::sockets::listener;
 use crate::workload::tasks::yield_now;
 use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -43,6 +45,40 @@ pub async fn connections<P: Sockets>(count: usize) -> Sample {
         }
         let socket = P::accept(&mut listener).await.expect("the clients connect");
         P::spawn_detached(echo(socket));
+    }
+    settle::<P>().await;
+    held.sample(count - first)
+}
+
+/// Connections that have answered a message and wait for the next, in a `way` that holds as little as
+/// it can meanwhile. The clients are in this process, but they are only descriptors.
+pub async fn idle<P: Sockets, F>(count: usize, way: fn(P::Socket, fn()) -> F) -> Sample
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+    load::allow_many_files();
+    let (listener, address) = listener();
+    let mut listener = P::listen(listener).expect("the runtime takes the socket");
+    let mut clients = Vec::with_capacity(count);
+    // The first ones fill what grows once.
+    let mut held = Held::count();
+    let first = count / 10;
+    for number in 0..count {
+        if number == first {
+            settle::<P>().await;
+            held = Held::count();
+        }
+        let mut client = TcpStream::connect(address).expect("the listener is there");
+        let socket = P::accept(&mut listener).await.expect("the client connects");
+        let serve = way(socket, || _ = ANSWERED.fetch_add(1, Ordering::Relaxed));
+        P::spawn_detached(async { serve.await.expect("the client stays") });
+        client.write_all(b"hello\n").expect("the server is there");
+        while ANSWERED.load(Ordering::Relaxed) <= number {
+            yield_now().await;
+        }
+        client.read_exact(&mut [0; 6]).expect("the server has answered");
+        clients.push(client);
     }
     settle::<P>().await;
     held.sample(count - first)

@@ -15,6 +15,12 @@ pub fn run<P: Sockets>(workload: &str, plan: Plan) -> Option<Sample> {
         "tcp-echo-1" => 1,
         "tcp-echo-50" => 50,
         "memory-tcp" => return Some(P::run(memory::connections::<P>(plan.held(5_000)))),
+        "memory-idle-lean" => {
+            return Some(P::run(memory::idle::<P, _>(plan.held(5_000), P::echo_lean)));
+        }
+        "memory-idle-lines" => {
+            return Some(P::run(memory::idle::<P, _>(plan.held(5_000), P::echo_lines)));
+        }
         _ => return None,
     };
     let (listener, address) = listener();
