@@ -8,8 +8,9 @@
 //! the bytes that have come together are those of the script, whatever was dropped.
 
 use runtime::io::{
-    BorrowedBuf, BorrowedCursor, BufRead, BufReader, BufWriter, Interest, NonBlocking, Read,
-    Readiness, Ready, ReadyRead, ReadyWrite, Write, copy_buf, leaf_io, read_with, split,
+    BorrowedBuf, BorrowedCursor, BufRead, BufReader, BufWriter, Interest, NonBlocking, OwnedBuf,
+    OwnedRead, OwnedWrite, Read, Readiness, Ready, ReadyRead, ReadyWrite, Write, copy,
+    copy_bidirectional, copy_buf, leaf_io, read_with, split,
 };
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::mem::replace;
@@ -334,6 +335,82 @@ fn writes_flushes_and_shutdowns_of_every_adapter() {
         |stream| runtime::io::join(&b""[..], BufWriter::with_capacity(64, stream)),
         |joined| joined.get_ref().1.get_ref(),
     );
+}
+
+/// Types that work by readiness lose the buffer and nothing else.
+#[test]
+fn single_operations_on_owned_buffers() {
+    fn reads<R: OwnedRead>(make: impl Fn(Halting) -> R) {
+        reads_lose_nothing(make, async |(reader, read)| {
+            let (buf, outcome) = reader.read_owned(OwnedBuf::with_capacity(7)).await;
+            outcome.unwrap();
+            read.extend_from_slice(buf.filled());
+            buf.is_empty()
+        });
+    }
+    reads(|stream| stream);
+    reads(|stream| stream.take(u64::MAX));
+    at_every_poll(
+        || (halting(Vec::new()), 0),
+        async |(writer, taken): &mut Writing<Halting>| {
+            let text = text();
+            let rest = &text[*taken..];
+            let (_, outcome) = writer.write_owned(OwnedBuf::from(rest.to_vec())).await;
+            *taken += outcome.unwrap();
+            *taken == text.len()
+        },
+        |(writer, _), polls| assert!(writer.output == text(), "{polls} polls"),
+    );
+}
+
+/// What one call took from a stream and gave to another, dropped or not; at most one read is lost.
+fn check_way(from: &Halting, at: usize, to: &Halting, len: usize) -> usize {
+    let (taken, given) = (&from.input[at..from.at], &to.output[len..]);
+    assert!(taken.starts_with(given), "what arrives is a beginning of what was taken");
+    let lost = taken.len() - given.len();
+    assert!(lost <= 13, "{lost} bytes were lost");
+    lost
+}
+
+#[test]
+fn copies_lose_what_is_in_flight_and_nothing_else() {
+    fn one_way<R: Read>(make: impl Fn(Halting) -> R, stream: impl Fn(&R) -> &Halting) {
+        for polls in (1..12).chain([100_000]) {
+            let (mut from, mut to) = (make(halting(text())), halting(Vec::new()));
+            for step in 0.. {
+                assert!(step < 100_000, "it gets nowhere with {polls} polls");
+                let (at, len) = (stream(&from).at, to.output.len());
+                let outcome = poll_and_drop(polls, copy(&mut from, &mut to));
+                let lost = check_way(stream(&from), at, &to, len);
+                if let Some(copied) = outcome {
+                    assert_eq!((copied.unwrap(), lost), ((to.output.len() - len) as u64, 0));
+                    break;
+                }
+            }
+            assert_eq!(stream(&from).at, 540);
+        }
+    }
+    one_way(|stream| stream, |stream| stream);
+    one_way(Plain, |stream| &stream.0);
+
+    // Not one poll: the two streams need not both be ready in one, and a new call knows no end.
+    for polls in (2..12).chain([100_000]) {
+        let (mut a, mut b) = (halting(text()), halting(text()));
+        for step in 0.. {
+            assert!(step < 100_000, "it gets nowhere with {polls} polls");
+            let before = [(a.at, a.output.len()), (b.at, b.output.len())];
+            let outcome = poll_and_drop(polls, copy_bidirectional(&mut a, &mut b));
+            let lost_there = check_way(&a, before[0].0, &b, before[1].1);
+            let lost_back = check_way(&b, before[1].0, &a, before[0].1);
+            if let Some(copied) = outcome {
+                let there = (b.output.len() - before[1].1) as u64;
+                let back = (a.output.len() - before[0].1) as u64;
+                assert_eq!((copied.unwrap(), lost_there, lost_back), ((there, back), 0, 0));
+                break;
+            }
+        }
+        assert!(a.at == 540 && b.at == 540 && a.is_shut_down && b.is_shut_down);
+    }
 }
 
 /// The other half of the table: what is documented as lost is lost and nothing else, and an
