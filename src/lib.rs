@@ -108,7 +108,6 @@ mod coop;
 #[path = "io/mod.rs"]
 mod io_core;
 mod sync;
-#[allow(unsafe_code)]
 mod sys;
 
 // Machinery.
