@@ -26,10 +26,10 @@
 //!
 //! Who may touch the waker cell follows from these bits; see `segment.rs`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
 
 use super::segment::WakerCell;
+use crate::contain::contain;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::hint;
 
@@ -237,11 +237,7 @@ impl Patience {
 /// Wakes the other side. Its panic is its own: it must not make this side's operation fail.
 #[inline]
 pub(super) fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker
-        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
-        // The payload is the user's as well.
-        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
-    {
-        std::mem::forget(payload); // and there it ends
+    if let Some(waker) = waker {
+        contain(|| waker.wake());
     }
 }

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Machinery.
     ("task", &["contain", "coop"]),
     ("driver", &["coop", "io_core", "sys"]),
-    ("pipe", &["coop", "io_core"]),
+    ("pipe", &["contain", "coop", "io_core"]),
     // Words.
     ("io_core", &["coop"]),
     ("coop", &[]),
