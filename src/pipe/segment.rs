@@ -108,7 +108,11 @@ impl Segment {
     pub(super) fn as_chunk(&self) -> Option<&Bytes> {
         match &self.data {
             Data::Block(_) => None,
-            Data::Chunk(chunk) => Some(chunk),
+            Data::Chunk(chunk) => {
+                #[cfg(loom)]
+                self.shadow.iter().for_each(|byte| byte.with(|_| ()));
+                Some(chunk)
+            }
         }
     }
 
@@ -139,12 +143,12 @@ impl Segment {
     /// not reach so far.
     #[inline]
     pub(super) fn get(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        #[cfg(loom)]
+        self.shadow.iter().skip(offset).take(len).for_each(|byte| byte.with(|_| ()));
         let block = match &self.data {
             Data::Block(block) => part(block, offset, len)?,
             Data::Chunk(chunk) => return part(chunk, offset, len),
         };
-        #[cfg(loom)]
-        self.shadow[offset..][..len].iter().for_each(|byte| byte.with(|_| ()));
         // SAFETY: the range was checked, was written before it was published, and is not written
         // again before the segment is consumed, which takes the reader's `&mut`.
         Some(unsafe { slice::from_raw_parts(block.as_ptr().cast::<u8>(), len) })
