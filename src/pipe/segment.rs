@@ -53,6 +53,10 @@ pub(super) struct Segment {
     /// One cell a byte, in which loom looks for races (it cannot see raw copies).
     #[cfg(loom)]
     shadow: Vec<UnsafeCell<()>>,
+    /// And one for the segment itself: whoever looks at it must know that it was made, and whoever
+    /// frees it that nobody looks.
+    #[cfg(loom)]
+    life: UnsafeCell<()>,
 }
 
 enum Data {
@@ -82,6 +86,8 @@ impl Segment {
             next: AtomicPtr::new(ptr::null_mut()),
             #[cfg(loom)]
             shadow: (0..data.len()).map(|_| UnsafeCell::new(())).collect(),
+            #[cfg(loom)]
+            life: UnsafeCell::new(()),
             data,
         })
     }
@@ -193,7 +199,10 @@ impl Held {
     pub(super) fn get(&self) -> Option<&Segment> {
         // SAFETY: not null means alive (rule "Links" above), and what the reader owns is freed
         // through `take` only, which needs the `&mut` that this borrow excludes.
-        unsafe { self.pointer().as_ref() }
+        let segment = unsafe { self.pointer().as_ref() };
+        #[cfg(loom)]
+        segment.iter().for_each(|segment| segment.life.with(|_| ()));
+        segment
     }
 
     /// Takes the segment out, as its owner.
@@ -204,7 +213,10 @@ impl Held {
         }
         // SAFETY: every segment comes from a `Box`, and its owner, who alone calls this, had the
         // one owning pointer, which is gone now.
-        Some(unsafe { Box::from_raw(pointer) })
+        let segment = unsafe { Box::from_raw(pointer) };
+        #[cfg(loom)]
+        segment.life.with_mut(|_| ());
+        Some(segment)
     }
 }
 
