@@ -70,28 +70,44 @@ adapters!(over_tcp_current_thread, CurrentThread, tcp);
 adapters!(over_unix, CurrentThread, unix);
 adapters!(over_objects, CurrentThread, object);
 
-/// Each by itself.
-mod over_duplex {
-    use super::*;
+/// Each adapter by itself, in a row of its own.
+macro_rules! each_adapter {
+    ($transport:ident, $connect:expr) => {
+        mod $transport {
+            use super::*;
 
-    conformance!(pair buf_reader, pair_on(CurrentThread, || async {
-        let (left, right) = pipe().await;
-        (BufReader::new(left), BufReader::new(right))
-    }));
-    conformance!(pair buf_writer, pair_on(CurrentThread, || async {
-        let (left, right) = pipe().await;
-        (BufWriter::with_capacity(1, left), BufWriter::with_capacity(1, right))
-    }));
-    conformance!(pair join_of_split, pair_on(MultiThread, || async {
-        let (left, right) = pipe().await;
-        (halved(left), halved(right))
-    }));
-    conformance!(one_way generic_halves, one_way_on(CurrentThread, || async {
-        let (left, right) = pipe().await;
-        (split(left).1, split(right).0)
-    }).halves());
-    conformance!(one_way chain, one_way_on(CurrentThread, || async {
-        let (left, right) = pipe().await;
-        (left, empty().chain((&b""[..]).take(7)).chain(right))
-    }));
+            conformance!(pair buf_reader, pair_on(CurrentThread, || async {
+                let (left, right) = $connect().await;
+                (BufReader::new(left), BufReader::new(right))
+            }));
+            conformance!(pair buf_writer, pair_on(CurrentThread, || async {
+                let (left, right) = $connect().await;
+                (BufWriter::with_capacity(1, left), BufWriter::with_capacity(1, right))
+            }));
+            conformance!(pair join_of_own_halves, pair_on(CurrentThread, || async {
+                let (left, right) = $connect().await;
+                let (left, right) = (left.into_split(), right.into_split());
+                (join(left.0, left.1), join(right.0, right.1))
+            }));
+            conformance!(pair join_of_split, pair_on(MultiThread, || async {
+                let (left, right) = $connect().await;
+                (halved(left), halved(right))
+            }));
+            conformance!(one_way generic_halves, one_way_on(CurrentThread, || async {
+                let (left, right) = $connect().await;
+                (split(left).1, split(right).0)
+            }).halves());
+            conformance!(one_way take, one_way_on(CurrentThread, || async {
+                let (left, right) = $connect().await;
+                (left, right.take(u64::MAX))
+            }));
+            conformance!(one_way chain, one_way_on(CurrentThread, || async {
+                let (left, right) = $connect().await;
+                (left, empty().chain((&b""[..]).take(7)).chain(right))
+            }));
+        }
+    };
 }
+
+each_adapter!(each_over_duplex, pipe);
+each_adapter!(each_over_tcp, tcp);
