@@ -1,6 +1,7 @@
 //! Helpers that the tests of `runtime` share.
 
 pub mod conformance;
+pub mod counting;
 pub mod loopback;
 pub mod rig;
 

@@ -1,48 +1,15 @@
 //! What pipes cost in memory, counted by the allocator of this binary.
 //!
-//! One test function: the counters see every thread of the process, so nothing else may run beside
-//! it (the harness itself is quiet while a test runs).
+//! One test function, as `counting.rs` says.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::pin::pin;
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use runtime::io::{DuplexStream, Interest, Read, Ready, SimplexStream, Write, duplex, simplex};
-
-struct Counting;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: it passes everything on to the system's allocator and only counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use runtime_tests::counting::{Counting, calls, live};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Bytes that are live now.
-fn live() -> isize {
-    LIVE.load(Relaxed)
-}
-
-/// How often memory was asked for so far.
-fn calls() -> usize {
-    CALLS.load(Relaxed)
-}
 
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {

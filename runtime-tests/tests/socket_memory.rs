@@ -1,38 +1,15 @@
 //! What sockets cost in memory, counted by the allocator of this binary.
 //!
-//! One test function: the counters see every thread of the process, so nothing else may run beside
-//! it.
+//! One test function, as `counting.rs` says.
 #![cfg(unix)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 
 use runtime::io::{Read, Write};
 use runtime::net::UnixStream;
-
-struct Counting;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: it passes everything on to the system's allocator and only counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use runtime_tests::counting::{Counting, calls, live};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -51,7 +28,7 @@ fn sockets_cost_what_they_promise() {
 
 async fn idle_connections_cost_130_bytes_each() {
     let mut streams = Vec::with_capacity(STREAMS);
-    let before = LIVE.load(Relaxed);
+    let before = live();
     while streams.len() < STREAMS {
         let (one, two) = UnixStream::pair().unwrap();
         streams.extend([one, two]);
@@ -61,7 +38,7 @@ async fn idle_connections_cost_130_bytes_each() {
         waits(stream.readable()).await;
         waits(stream.read(&mut [0; 64])).await;
     }
-    let each = (LIVE.load(Relaxed) - before) as usize / STREAMS;
+    let each = (live() - before) as usize / STREAMS;
     // mio's checks, which are there in debug builds only, are in place and not on the heap.
     let in_place = if cfg!(debug_assertions) { 24 } else { size_of::<UnixStream>() };
     assert!(each + in_place <= 130, "{each} bytes on the heap and {in_place} in the stream");
@@ -71,18 +48,17 @@ async fn idle_connections_cost_130_bytes_each() {
 async fn messages_allocate_nothing() {
     let (mut one, mut two) = UnixStream::pair().unwrap();
     let mut buf = [0; 64];
-    let mut calls = 0;
+    let mut before = 0;
     for round in 0..200 {
         if round == 100 {
-            calls = CALLS.load(Relaxed);
+            before = calls();
         }
         waits(two.read(&mut buf)).await;
         one.write_all(b"message").await.unwrap();
         two.readable().await.unwrap();
         assert_eq!(two.read(&mut buf).await.unwrap(), 7);
     }
-    let calls = CALLS.load(Relaxed) - calls;
-    assert_eq!(calls, 0, "allocations in 100 rounds");
+    assert_eq!(calls() - before, 0, "allocations in 100 rounds");
 }
 
 /// Polls a future that has to wait and drops it.
