@@ -28,6 +28,17 @@ use crate::sync::{Arc, Mutex};
 /// Dropping a half does not shut anything down: the stream is dropped with the second. Call
 /// [`shutdown`](super::Write::shutdown) on the write half to end that direction.
 ///
+/// The read half is no [`BufRead`](super::BufRead), also where the stream is one: what `fill_buf` shows
+/// is the stream's own memory, and only the mutex keeps the write half from changing it. Unlocked, a
+/// write could move what is shown. Locked for as long as it is shown, this echo would wait for itself:
+///
+/// ```text
+/// let shown = reader.fill_buf().await?;   // locked until it is consumed
+/// writer.write_all(shown).await?;         // waits for the lock
+/// ```
+///
+/// Put a [`BufReader`](super::BufReader) around the half, which copies.
+///
 /// # Cancel safety
 ///
 /// The halves' single operations are cancel safe, as the stream's own.
