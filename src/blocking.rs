@@ -223,7 +223,7 @@ impl Pool {
         let _ = MEMBER_OF.try_with(|member| member.set(self.address()));
         while let Some(task) = self.next_job() {
             // A job never waits and never wakes itself, so there is nothing to queue again.
-            drop(task.run(&self.owned, 0));
+            drop(task.run(&self.owned, 0).settle());
             self.jobs_done(1);
         }
         self.ended.notify_all();

@@ -52,14 +52,14 @@ fn once_each(seen: Vec<usize>, of: usize) {
 #[test]
 fn every_task_is_taken_exactly_once() {
     loom::model(|| {
-        let owner = queue::<Item>();
+        let owner = queue::<Item>(false);
         owner.push_back(Item::new(0));
         owner.push_back(Item::new(1));
         let thieves: Vec<_> = (0..2)
             .map(|_| {
                 let victim = Arc::clone(owner.shared());
                 thread::spawn(move || {
-                    let own = queue::<Item>();
+                    let own = queue::<Item>(false);
                     let mut seen: Vec<_> =
                         own.steal_from(&victim).map(|item| item.number()).into_iter().collect();
                     seen.extend(drain(&own));
@@ -81,13 +81,13 @@ fn every_task_is_taken_exactly_once() {
 #[test]
 fn an_overflowing_queue_loses_nothing_and_keeps_its_order() {
     loom::model(|| {
-        let owner = queue::<Item>();
+        let owner = queue::<Item>(false);
         for number in 0..4 {
             owner.push_back(Item::new(number));
         }
         let victim = Arc::clone(owner.shared());
         let thief = thread::spawn(move || {
-            let own = queue::<Item>();
+            let own = queue::<Item>(false);
             let first = own.steal_from(&victim).map(|item| item.number());
             first.into_iter().chain(drain(&own)).collect::<Vec<_>>()
         });
@@ -104,7 +104,7 @@ fn an_overflowing_queue_loses_nothing_and_keeps_its_order() {
 #[test]
 fn a_run_next_task_is_displaced_or_stolen_but_never_both() {
     loom::model(|| {
-        let owner = queue::<Item>();
+        let owner = queue::<Item>(false);
         assert!(owner.set_next(Item::new(0)).is_none());
         let victim = Arc::clone(owner.shared());
         let thief = thread::spawn(move || victim.steal_next().map(|item| item.number()));
@@ -121,14 +121,14 @@ fn a_run_next_task_is_displaced_or_stolen_but_never_both() {
 #[test]
 fn stolen_tasks_can_be_stolen_again() {
     loom::model(|| {
-        let first = queue::<Item>();
+        let first = queue::<Item>(false);
         for number in 0..4 {
             first.push_back(Item::new(number));
         }
-        let second = queue::<Item>();
+        let second = queue::<Item>(false);
         let (a, b) = (Arc::clone(first.shared()), Arc::clone(second.shared()));
         let thief = thread::spawn(move || {
-            let third = queue::<Item>();
+            let third = queue::<Item>(false);
             let stolen = third.steal_from(&b).or_else(|| third.steal_from(&a));
             stolen.map(|item| item.number()).into_iter().chain(drain(&third)).collect::<Vec<_>>()
         });
@@ -352,7 +352,7 @@ fn an_unpark_is_never_lost() {
 #[test]
 fn tear_down_never_ends_before_what_the_guest_has_in_hand() {
     loom::model(|| {
-        let owner = queue::<Item>();
+        let owner = queue::<Item>(false);
         assert!(owner.set_next(Item::new(0)).is_none());
         let shared = Arc::clone(owner.shared());
         let state = Arc::new((Batches::new(), AtomicBool::new(false)));

@@ -6,8 +6,8 @@
 //!   next      one slot; the task that this worker woke last. Thieves take it only from a worker
 //!             that is stuck in one poll.
 //!   ring      a fixed ring of pointers; thieves take half of it from the front.
-//!   overflow  a locked list behind a full ring. While it holds anything, new tasks queue up behind
-//!             it and the ring refills from its head, so the order of arrival is kept.
+//!   overflow  a locked list of blocks behind a full ring. While it holds anything, new tasks queue
+//!             up behind it and the ring refills with its first block, so the order of arrival is kept.
 //! ```
 //!
 //! The ring follows Go's scheduler: a thief first *copies* a run of pointers, then claims it by
@@ -17,10 +17,12 @@
 //! step is turning a claimed pointer back into the value it was made of.
 //!
 //! Who may do what: [`Owner`] pushes and pops and exists once; [`Queue`] is shared and can be stolen
-//! from. Orderings pair up as `tail` Release (push) with `tail` Acquire (steal), which carries the
+//! from. Where there is nobody to steal (a current-thread runtime) the owner needs no
+//! read-modify-writes, which cost as much as the rest of a yield. Orderings pair up as `tail` Release (push) with `tail` Acquire (steal), which carries the
 //! task's contents to the thief, and `head` Release (claim) with `head` Acquire (push), which keeps
 //! the owner from overwriting a slot that is still being copied.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
@@ -38,6 +40,9 @@ const CAPACITY: usize = 1024;
 const CAPACITY: usize = 4;
 
 const MASK: u64 = CAPACITY as u64 - 1;
+
+/// Tasks in a block of the overflow.
+const BLOCK: usize = CAPACITY / 2;
 
 /// A value that fits into a pointer.
 pub(crate) trait Word: Send + Sized {
@@ -74,18 +79,23 @@ pub(crate) struct Queue<T: Word> {
     /// What `overflow` holds; written under its lock.
     overflowing: AtomicUsize,
     slots: Box<[AtomicPtr<()>]>,
-    overflow: Mutex<VecDeque<T>>,
+    /// Blocks that are not empty; all but the last are, or were, full.
+    overflow: Mutex<VecDeque<Vec<T>>>,
     _values: PhantomData<T>,
 }
 
 /// The owner's side: the only one that pushes, hence neither `Clone` nor `Sync`.
 pub(crate) struct Owner<T: Word> {
     queue: Arc<Queue<T>>,
-    _one_thread: PhantomData<std::cell::Cell<()>>,
+    /// Nobody steals.
+    alone: bool,
+    /// An empty block: a flood goes through few allocations, and its memory goes back.
+    spare: Cell<Vec<T>>,
+    _one_thread: PhantomData<Cell<()>>,
 }
 
-/// Makes an empty queue.
-pub(crate) fn queue<T: Word>() -> Owner<T> {
+/// Makes an empty queue. `alone`: nobody steals from it while its owner is at work.
+pub(crate) fn queue<T: Word>(alone: bool) -> Owner<T> {
     let queue = Queue {
         head: AtomicU64::new(0),
         tail: AtomicU64::new(0),
@@ -95,7 +105,7 @@ pub(crate) fn queue<T: Word>() -> Owner<T> {
         overflow: Mutex::new(VecDeque::new()),
         _values: PhantomData,
     };
-    Owner { queue: Arc::new(queue), _one_thread: PhantomData }
+    Owner { queue: Arc::new(queue), alone, spare: Cell::default(), _one_thread: PhantomData }
 }
 
 impl<T: Word> Owner<T> {
@@ -106,25 +116,33 @@ impl<T: Word> Owner<T> {
 
     /// Puts `task` into the next slot; the one that was there, if any, is handed back.
     pub(crate) fn set_next(&self, task: T) -> Option<T> {
+        let next = &self.queue.next;
         let raw = task.into_raw();
         // Ordering: Relaxed, for only the owner fills the slot: null stays null.
-        if self.queue.next.load(Ordering::Relaxed).is_null() {
+        let old = next.load(Ordering::Relaxed);
+        if old.is_null() || self.alone {
             // Ordering: Release hands the task's contents to `Queue::steal_next`'s Acquire.
-            self.queue.next.store(raw, Ordering::Release);
-            return None;
+            next.store(raw, Ordering::Release);
+            return adopt_nullable(old);
         }
         // Ordering: Release as above. Acquire is not needed, the old task was put here by this
         // thread, but a thief may have taken it.
-        adopt_nullable(self.queue.next.swap(raw, Ordering::Release))
+        adopt_nullable(next.swap(raw, Ordering::Release))
     }
 
     /// Takes the task in the next slot.
     pub(crate) fn pop_next(&self) -> Option<T> {
-        // Ordering: Relaxed twice: only this thread fills the slot, so what it finds is its own.
-        if self.queue.next.load(Ordering::Relaxed).is_null() {
+        let next = &self.queue.next;
+        // Ordering: Relaxed throughout: only this thread fills the slot, so what it finds is its own.
+        let task = next.load(Ordering::Relaxed);
+        if task.is_null() {
             return None;
         }
-        adopt_nullable(self.queue.next.swap(ptr::null_mut(), Ordering::Relaxed))
+        if self.alone {
+            next.store(ptr::null_mut(), Ordering::Relaxed);
+            return Some(adopt(task));
+        }
+        adopt_nullable(next.swap(ptr::null_mut(), Ordering::Relaxed))
     }
 
     /// Queues `task` behind all others.
@@ -143,7 +161,7 @@ impl<T: Word> Owner<T> {
                 return;
             }
         }
-        queue.push_overflow(task);
+        self.push_overflow(task);
     }
 
     /// Takes the task at the front.
@@ -161,6 +179,10 @@ impl<T: Word> Owner<T> {
         let mut head = queue.head.load(Ordering::Relaxed);
         while head != tail {
             let raw = queue.slot(head).load(Ordering::Relaxed);
+            if self.alone {
+                queue.head.store(head + 1, Ordering::Relaxed);
+                return Some(adopt(raw));
+            }
             // Ordering: Relaxed on success: this thread wrote the slot and is the one to reuse it.
             // The exchange keeps thieves' earlier claims in `head`'s release sequence.
             match queue.head.compare_exchange_weak(
@@ -181,8 +203,24 @@ impl<T: Word> Owner<T> {
         let queue = &*self.queue;
         // Ordering: Relaxed: only this thread makes it grow; the lock orders the rest.
         if queue.overflowing.load(Ordering::Relaxed) > 0 {
-            self.append(queue.take_overflow(CAPACITY));
+            let mut block = queue.take_overflow(usize::MAX);
+            self.append(block.drain(..));
+            self.spare.set(block);
         }
+    }
+
+    fn push_overflow(&self, task: T) {
+        let mut blocks = self.queue.overflow.lock();
+        match blocks.back_mut() {
+            Some(last) if last.len() < BLOCK => last.push(task),
+            _ => {
+                let mut block = self.spare.take();
+                block.reserve_exact(BLOCK);
+                block.push(task);
+                blocks.push_back(block);
+            }
+        }
+        self.queue.count_overflow(1);
     }
 
     /// Appends a batch that fits, and publishes it with one store.
@@ -196,7 +234,7 @@ impl<T: Word> Owner<T> {
                 queue.slot(tail).store(task.into_raw(), Ordering::Relaxed);
                 tail += 1;
             } else {
-                queue.push_overflow(task);
+                self.push_overflow(task);
             }
         }
         queue.tail.store(tail, Ordering::Release);
@@ -211,7 +249,7 @@ impl<T: Word> Owner<T> {
             if len == 0 {
                 return None;
             }
-            let mut batch = victim.take_overflow(len.div_ceil(2).min(CAPACITY / 2)).into_iter();
+            let mut batch = victim.take_overflow(len.div_ceil(2)).into_iter();
             let first = batch.next();
             self.append(batch);
             first
@@ -288,23 +326,24 @@ impl<T: Word> Queue<T> {
         &self.slots[(index & MASK) as usize]
     }
 
-    fn push_overflow(&self, task: T) {
-        let mut overflow = self.overflow.lock();
-        overflow.push_back(task);
-        // Ordering: Release, for `len`'s Acquire: who sees it finds the task under the lock.
-        self.overflowing.store(overflow.len(), Ordering::Release);
+    /// Takes the first block, or as much of it.
+    fn take_overflow(&self, at_most: usize) -> Vec<T> {
+        let mut blocks = self.overflow.lock();
+        let Some(mut block) = blocks.pop_front() else { return Vec::new() };
+        if block.len() > at_most {
+            let rest = block.split_off(at_most);
+            blocks.push_front(rest);
+        }
+        self.count_overflow(-(block.len() as isize));
+        block
     }
 
-    fn take_overflow(&self, count: usize) -> Vec<T> {
-        let mut overflow = self.overflow.lock();
-        let count = count.min(overflow.len());
-        let taken = overflow.drain(..count).collect();
-        // Ordering: as in `push_overflow`.
-        self.overflowing.store(overflow.len(), Ordering::Release);
-        if overflow.is_empty() {
-            overflow.shrink_to(CAPACITY); // a flood's memory goes back
-        }
-        taken
+    /// Called with the lock of `overflow` held.
+    fn count_overflow(&self, change: isize) {
+        // Ordering: Relaxed: the lock is held. Release, for `len`'s Acquire: who sees the number
+        // finds the tasks under the lock.
+        let count = self.overflowing.load(Ordering::Relaxed).wrapping_add_signed(change);
+        self.overflowing.store(count, Ordering::Release);
     }
 }
 

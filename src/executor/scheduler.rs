@@ -108,7 +108,7 @@ pub(crate) fn new(
 ) -> (Arc<Scheduler>, Vec<PoolWorker>) {
     let workers = config.workers;
     let mut cores: Vec<Core> =
-        (0..=workers).map(|index| Core { index, queue: queue::queue() }).collect();
+        (0..=workers).map(|index| Core { index, queue: queue::queue(workers == 0) }).collect();
     let remotes = cores
         .iter()
         .map(|core| Remote { queue: Arc::clone(core.queue.shared()), tick: AtomicU32::new(0) })

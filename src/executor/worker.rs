@@ -31,7 +31,7 @@ use crate::coop::Budget;
 use crate::driver;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::Runnable;
+use crate::task::{After, Runnable};
 
 /// The longest time between two looks of a busy worker at the driver, its own long polls aside.
 const TURN_PERIOD: Duration = Duration::from_micros(100);
@@ -83,7 +83,7 @@ pub(super) struct Worker {
     pub(super) seen_at: Cell<Instant>,
     /// Whether they had moved when `seen` was last renewed.
     pub(super) others_moved: Cell<bool>,
-    /// Wakers are being called for the driver: what they schedule queues up in order.
+    /// Wakers are being called for the driver or a joiner: what they schedule queues up in order.
     pub(super) dispatching: Cell<bool>,
     /// Reused between turns.
     pub(super) woken: RefCell<Vec<Waker>>,
@@ -193,10 +193,24 @@ impl Worker {
     /// Polls one task.
     pub(super) fn poll(&self, task: Runnable) {
         let outside = self.budget.get().replace();
-        let again = task.run(&self.scheduler.owned, self.core.index);
+        let after = task.run(&self.scheduler.owned, self.core.index);
         self.budget.set(outside.replace());
-        if let Some(task) = again {
-            self.core.queue.push_back(task);
+        match after {
+            After::Nothing => {}
+            After::Again(task) => self.core.queue.push_back(task),
+            After::WakeJoiner(joiner) => self.wake_joiner(joiner),
+        }
+    }
+
+    /// Who waits for a task may well wait for others: behind those that are ready it finds more of
+    /// them complete, and is polled once instead of once for each.
+    fn wake_joiner(&self, joiner: Waker) {
+        let waits = !self.core.queue.shared().is_empty();
+        self.dispatching.set(waits);
+        contain(|| joiner.wake());
+        self.dispatching.set(false);
+        if waits {
+            self.notify_if_more();
         }
     }
 
@@ -375,7 +389,11 @@ impl Worker {
         }
         self.dispatching.set(false);
         self.woken.replace(woken);
-        // One task is for this worker itself; a second one is work for another.
+        self.notify_if_more();
+    }
+
+    /// After tasks were queued: one is for this worker itself, a second one is work for another.
+    fn notify_if_more(&self) {
         if self.core.queue.shared().len() > 1 {
             self.scheduler.notify();
         }

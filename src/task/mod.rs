@@ -87,7 +87,7 @@ pub use current::{Id, id, try_id};
 pub use error::JoinError;
 pub use join::{AbortHandle, JoinHandle};
 pub(crate) use list::OwnedTasks;
-pub(crate) use runnable::Runnable;
+pub(crate) use runnable::{After, Runnable};
 pub use yield_now::yield_now;
 
 /// The cooperative budget.

@@ -45,7 +45,7 @@ impl Hand {
     fn run(&self, runnable: Runnable) {
         let mut next = Some(runnable);
         while let Some(runnable) = next {
-            next = runnable.run(&self.owned, 0).or_else(|| self.ready.pop());
+            next = runnable.run(&self.owned, 0).settle().or_else(|| self.ready.pop());
         }
     }
 
@@ -208,7 +208,7 @@ fn never_two_threads_in_poll_or_drop() {
         let polling = {
             let hand = hand.clone();
             thread::spawn(move || {
-                let _ = runnable.run(&hand.owned, 0).map(|again| hand.ready.push(again));
+                let _ = runnable.run(&hand.owned, 0).settle().map(|again| hand.ready.push(again));
             })
         };
         let waking = {

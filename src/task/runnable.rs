@@ -16,22 +16,49 @@ use crate::contain::contain;
 /// The right to poll a task, and the duty to run, cancel or drop this. One word.
 pub(crate) struct Runnable(TaskPtr);
 
+/// What a poll leaves to do.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum After {
+    /// Nothing: the task waits, or is complete and nobody waits for it.
+    Nothing,
+    /// The task was woken while it ran: the caller puts it at the *back* of its queue.
+    Again(Runnable),
+    /// The task is complete: the caller wakes who waits for it, which may panic.
+    WakeJoiner(Waker),
+}
+
+impl After {
+    fn done(joiner: Option<Waker>) -> Self {
+        joiner.map_or(Self::Nothing, Self::WakeJoiner)
+    }
+
+    /// For callers without a queue of their own: wakes the joiner; the task, if it was woken.
+    pub(crate) fn settle(self) -> Option<Runnable> {
+        match self {
+            Self::Nothing => None,
+            Self::Again(task) => Some(task),
+            Self::WakeJoiner(joiner) => {
+                wake(Some(joiner));
+                None
+            }
+        }
+    }
+}
+
 impl Runnable {
     /// Turns the run right, which the caller gives up, into a value.
     pub(super) fn new(task: TaskPtr) -> Self {
         Self(task)
     }
 
-    /// Polls the task once, or drops its future if it is cancelled. Never unwinds.
-    ///
-    /// `Some` if the task was woken while it ran: the caller puts it at the *back* of its queue. At
-    /// its first real `Pending` the task is linked into that `shard` of `owned`.
-    #[must_use]
-    pub(crate) fn run(self, owned: &OwnedTasks, shard: usize) -> Option<Runnable> {
+    /// Polls the task once, or drops its future if it is cancelled. Never unwinds. At its first real
+    /// `Pending` the task is linked into that `shard` of `owned`.
+    #[inline]
+    pub(crate) fn run(self, owned: &OwnedTasks, shard: usize) -> After {
         let task = self.into_task();
         if task.header().state.start() == Start::Cancel {
-            cancel(task, Some(owned));
-            return None;
+            return After::done(cancel(task, Some(owned)));
         }
         let entered = current::enter(task);
         let (outcome, panic) = match task.poll() {
@@ -39,13 +66,12 @@ impl Runnable {
             Polled::Ready => (Outcome::Value, None),
             Polled::Panicked(panic) => (Outcome::Panic, Some(panic)),
         };
-        complete(task, entered, outcome, panic, Some(owned));
-        None
+        After::done(complete(task, entered, outcome, panic, Some(owned)))
     }
 
     /// Drops the future here and now and completes the task as cancelled. Never unwinds.
     pub(crate) fn cancel(self, owned: &OwnedTasks) {
-        cancel(self.into_task(), Some(owned));
+        wake(cancel(self.into_task(), Some(owned)));
     }
 
     pub(super) fn into_task(self) -> TaskPtr {
@@ -57,7 +83,7 @@ impl Drop for Runnable {
     /// A queue that is dropped with entries cancels them. The list is not at hand here, so a task
     /// that is in it stays there, complete, until the list is swept or dropped.
     fn drop(&mut self) {
-        cancel(self.0, None);
+        wake(cancel(self.0, None));
     }
 }
 
@@ -69,50 +95,47 @@ impl std::fmt::Debug for Runnable {
 
 /// After a poll that returned `Pending`.
 #[inline]
-fn park(task: TaskPtr, entered: Entered, owned: &OwnedTasks, shard: usize) -> Option<Runnable> {
+fn park(task: TaskPtr, entered: Entered, owned: &OwnedTasks, shard: usize) -> After {
     let seen = task.header().state.snapshot();
     if !seen.is_cancelled() && (entered.woken() || seen.is_notified()) {
-        return Some(Runnable::new(task));
+        return After::Again(Runnable::new(task));
     }
     // Idle tasks are listed, so this one must be before it can be idle.
     let linked = (seen.shard().is_none() && !seen.is_cancelled()).then_some(shard);
     if let Some(shard) = linked
         && !owned.link(task, shard)
     {
-        finish_cancelled(task, entered, Some(owned));
-        return None;
+        return After::done(finish_cancelled(task, entered, Some(owned)));
     }
     match task.header().state.park(linked) {
-        Park::Idle => None, // the cell may be gone
-        Park::Requeue => Some(Runnable::new(task)),
-        Park::Cancel => {
-            finish_cancelled(task, entered, Some(owned));
-            None
-        }
+        Park::Idle => After::Nothing, // the cell may be gone
+        Park::Requeue => After::Again(Runnable::new(task)),
+        Park::Cancel => After::done(finish_cancelled(task, entered, Some(owned))),
     }
 }
 
 #[cold]
-fn cancel(task: TaskPtr, owned: Option<&OwnedTasks>) {
-    finish_cancelled(task, current::enter(task), owned);
+fn cancel(task: TaskPtr, owned: Option<&OwnedTasks>) -> Option<Waker> {
+    finish_cancelled(task, current::enter(task), owned)
 }
 
 #[cold]
-fn finish_cancelled(task: TaskPtr, entered: Entered, owned: Option<&OwnedTasks>) {
+fn finish_cancelled(task: TaskPtr, entered: Entered, owned: Option<&OwnedTasks>) -> Option<Waker> {
     match task.drop_future() {
         None => complete(task, entered, Outcome::Nothing, None, owned),
         panic => complete(task, entered, Outcome::Panic, panic, owned),
     }
 }
 
-/// The end of a task whose future is gone. For `Outcome::Value` the output is in the stage.
+/// The end of a task whose future is gone; the caller wakes who waits for it. For `Outcome::Value`
+/// the output is in the stage.
 fn complete(
     task: TaskPtr,
     entered: Entered,
     mut outcome: Outcome,
     panic: Option<Panic>,
     owned: Option<&OwnedTasks>,
-) {
+) -> Option<Waker> {
     let seen = task.header().state.snapshot();
     if let (Some(shard), Some(owned)) = (seen.shard(), owned) {
         owned.unlink(task, shard);
@@ -131,16 +154,24 @@ fn complete(
                 let _entered = current::enter(task);
                 task.drop_outcome(std::mem::replace(&mut outcome, Outcome::Nothing));
             }
-            Complete::Done => return,
-            Complete::Free => return task.free(),
+            Complete::Done => return None,
+            Complete::Free => {
+                task.free();
+                return None;
+            }
             Complete::WakeJoiner => {
                 let waker = task.join_waker(Option::take);
                 if task.header().state.release_active() == Reference::Free {
                     task.free();
                 }
-                // The last thing, and with no use of the cell: what this wakes may free it.
-                return contain(|| waker.into_iter().for_each(Waker::wake));
+                return waker; // to be woken with no use of the cell: that may free it
             }
         }
+    }
+}
+
+fn wake(joiner: Option<Waker>) {
+    if let Some(waker) = joiner {
+        contain(|| waker.wake());
     }
 }

@@ -56,7 +56,7 @@ impl Queue {
         let Some(runnable) = self.ready.lock().unwrap().pop_front() else {
             return false;
         };
-        if let Some(again) = runnable.run(&self.owned, 1) {
+        if let Some(again) = runnable.run(&self.owned, 1).settle() {
             self.ready.lock().unwrap().push_back(again);
         }
         true
