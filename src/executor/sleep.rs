@@ -18,6 +18,10 @@ use crate::contain::contain;
 use crate::coop::Budget;
 use crate::driver::clock::real_now;
 
+/// Timers that are due within this time share a wake-up, as they do in the driver, whose sleep is
+/// counted in milliseconds.
+const SHORTEST_PARK: Duration = Duration::from_millis(1);
+
 impl Worker {
     /// Sleeps until there may be something to do.
     pub(super) fn park(&self) {
@@ -94,7 +98,8 @@ impl Worker {
             );
         drop(spins);
         if !found {
-            self.parker.park_thread(self.until(deadline, at_most));
+            let timeout = self.until(deadline, at_most);
+            self.parker.park_thread(timeout.map(|timeout| timeout.max(SHORTEST_PARK)));
         }
     }
 

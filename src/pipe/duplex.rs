@@ -67,11 +67,12 @@ pub fn duplex_with(first: usize, second: usize) -> (DuplexStream, DuplexStream) 
 /// task or thread without a lock.
 ///
 /// * [`shutdown`](crate::io::Write::shutdown) closes the direction from here; reading goes on.
-/// * Dropping it closes both: the other end reads what is left, then the end, and its writes fail
-///   with `BrokenPipe`.
+/// * Dropping it closes both: the other end's writes fail with `BrokenPipe`, and it reads what is
+///   left, then the end.
 pub struct DuplexStream {
-    writer: Writer,
+    // Dropped in this order: who has read the end finds that writing fails, too.
     reader: Reader,
+    writer: Writer,
 }
 
 pipe_ready!([] DuplexStream, reader, writer);

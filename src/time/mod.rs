@@ -9,9 +9,10 @@
 //! # Accuracy
 //!
 //! A timer never fires early. How late it fires depends on who has time to look: a worker looks at
-//! the clock every few polls and before it sleeps, and an idle one sleeps until the next deadline.
-//! The operating system rounds the sleep of the thread that waits for sockets up to whole
-//! milliseconds, so that a timer on an idle runtime is up to about a millisecond late.
+//! the clock every few polls and before it sleeps, and an idle one sleeps until the next deadline,
+//! but never for less than a millisecond; the thread that waits for sockets even counts its sleep in
+//! whole milliseconds. So a timer on an idle runtime is up to about a millisecond late, and timers
+//! that are due close together share a wake-up.
 //!
 //! # When the runtime is gone
 //!
