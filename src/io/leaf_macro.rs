@@ -77,6 +77,7 @@ macro_rules! __leaf_io {
             ) -> impl Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::read_when_ready(self, buf)
             }
+            #[inline]
             fn read_vectored(
                 &mut self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
@@ -90,30 +91,37 @@ macro_rules! __leaf_io {
             ) -> impl Future<Output = std::io::Result<()>> + Send {
                 $crate::io::read_buf_when_ready(self, buf)
             }
+            #[inline]
             fn read_buf_vectored(
                 &mut self,
                 bufs: $crate::io::BorrowedSliceCursor<'_>,
             ) -> impl Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::read_buf_vectored_when_ready(self, bufs)
             }
+            #[inline]
             fn is_read_vectored(&self) -> bool {
                 $vectored
             }
+            #[inline]
             fn as_ready(&mut self) -> Option<impl $crate::io::ReadyRead> {
                 Some(self)
             }
+            #[inline]
             fn as_ready_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyRead + '_>> {
                 Some(Box::new(self))
             }
+            #[inline]
             fn as_owned(&mut self) -> Option<impl $crate::io::OwnedRead> {
                 Some(self)
             }
+            #[inline]
             fn as_owned_dyn(&mut self) -> Option<Box<dyn $crate::io::DynOwnedRead + '_>> {
                 Some(Box::new(self))
             }
         }
 
         impl<$($generics)*> $crate::io::OwnedRead for $ty {
+            #[inline]
             fn read_owned(
                 &mut self,
                 buf: $crate::io::OwnedBuf,
@@ -130,9 +138,11 @@ macro_rules! __leaf_io {
     (@Stream $vectored:tt $generics:tt $ty:ty) => {
         $crate::__leaf_io!(@Read $vectored $generics $ty);
         $crate::__leaf_io!(@write $vectored $generics $ty {
+            #[inline]
             fn as_ready_stream(&mut self) -> Option<impl $crate::io::ReadyStream> {
                 Some(self)
             }
+            #[inline]
             fn as_ready_stream_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyStream + '_>> {
                 Some(Box::new(self))
             }
@@ -155,30 +165,38 @@ macro_rules! __leaf_io {
             ) -> impl Future<Output = std::io::Result<()>> + Send {
                 $crate::io::write_all_when_ready(self, buf)
             }
+            #[inline]
             fn write_vectored(
                 &mut self,
                 bufs: &[std::io::IoSlice<'_>],
             ) -> impl Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::write_vectored_when_ready(self, bufs)
             }
+            #[inline]
             fn is_write_vectored(&self) -> bool {
                 $vectored
             }
+            #[inline]
             fn flush(&mut self) -> impl Future<Output = std::io::Result<()>> + Send {
                 $crate::io::flush_when_ready(self)
             }
+            #[inline]
             fn shutdown(&mut self) -> impl Future<Output = std::io::Result<()>> + Send {
                 $crate::io::shutdown_when_ready(self)
             }
+            #[inline]
             fn as_ready_write(&mut self) -> Option<impl $crate::io::ReadyWrite> {
                 Some(self)
             }
+            #[inline]
             fn as_ready_write_dyn(&mut self) -> Option<Box<dyn $crate::io::ReadyWrite + '_>> {
                 Some(Box::new(self))
             }
+            #[inline]
             fn as_owned_write(&mut self) -> Option<impl $crate::io::OwnedWrite> {
                 Some(self)
             }
+            #[inline]
             fn as_owned_write_dyn(&mut self) -> Option<Box<dyn $crate::io::DynOwnedWrite + '_>> {
                 Some(Box::new(self))
             }
@@ -186,6 +204,7 @@ macro_rules! __leaf_io {
         }
 
         impl<$($generics)*> $crate::io::OwnedWrite for $ty {
+            #[inline]
             fn write_owned(
                 &mut self,
                 buf: $crate::io::OwnedBuf,
@@ -197,9 +216,11 @@ macro_rules! __leaf_io {
 
     (@BufRead $vectored:tt [$($generics:tt)*] $ty:ty) => {
         impl<$($generics)*> $crate::io::BufRead for $ty {
+            #[inline]
             fn fill_buf(&mut self) -> impl Future<Output = std::io::Result<&[u8]>> + Send {
                 $crate::io::fill_when_ready(self)
             }
+            #[inline]
             fn consume(&mut self, n: usize) {
                 $crate::io::ReadyBufRead::consume_buffer(self, n);
             }
