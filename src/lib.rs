@@ -38,7 +38,6 @@
 //! |---|---|
 //! | [`macro@main`], [`macro@test`] | attributes for the function at the top |
 //! | [`Runtime`], [`Builder`], [`Handle`] | a runtime as a value, for programs with a main of their own |
-//! | [`spawn`], [`task`] | tasks, their handles, the cooperative budget |
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |
@@ -74,10 +73,10 @@
 //! | `interval` catches up in a burst | it delays; see [`time::MissedTickBehavior`] |
 //! | dropping a runtime in async code panics | it hands over to the background |
 //!
-//! # Cancellation
 //!
 //! A future is cancelled by dropping it, a task by [`abort`](task::JoinHandle::abort) or
-//! [`cancel`](task::JoinHandle::cancel). Each method says what it loses when it is dropped half way:
+//! [`cancel`](task::JoinHandle::cancel), many tasks with the [`JoinSet`](task::JoinSet) or the
+//! end by themselves. Each method says what it loses when it is dropped half way:
 //! single operations and waits lose nothing; loops such as `read_exact` and `write_all` say how far
 //! they may have come.
 //!

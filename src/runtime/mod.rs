@@ -11,6 +11,7 @@
 //! Each part has a thread-local of its own, in its own file; entering a runtime sets them all.
 
 mod builder;
+mod join_set;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;

@@ -99,7 +99,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Leaves `waker` in the slot; `Ready` if the task is complete, and the slot empty.
-    fn register(&mut self, waker: &Waker) -> Poll<()> {
+    pub(super) fn register(&mut self, waker: &Waker) -> Poll<()> {
         let task = self.ptr.task();
         let seen = task.header().state.snapshot();
         if seen.is_complete() {
@@ -126,6 +126,19 @@ impl<T> JoinHandle<T> {
             JoinSlot::Complete => Poll::Ready(()),
         }
     }
+
+    /// Takes what the task left, once; `None` if it is not complete.
+    pub(super) fn output(&mut self) -> Option<Result<T, JoinError>> {
+        let task = self.ptr.task();
+        // Its Acquire pairs with the Release of `complete`.
+        let seen = task.header().state.snapshot();
+        if !seen.is_complete() {
+            return None;
+        }
+        let taken = self.ptr.take(seen.outcome());
+        let error = |panic| JoinError::new(Id::of(task), task.header().spawned_at, panic);
+        Some(taken.map_err(error))
+    }
 }
 
 impl<T> Future for JoinHandle<T> {
@@ -136,13 +149,7 @@ impl<T> Future for JoinHandle<T> {
         ready!(coop::gate(cx));
         ready!(self.register(cx.waker()));
         coop::charge(0);
-        let task = self.ptr.task();
-        // A new snapshot: its Acquire pairs with the Release of `complete`.
-        let outcome = task.header().state.snapshot().outcome();
-        let taken = self.ptr.take(outcome);
-        Poll::Ready(
-            taken.map_err(|panic| JoinError::new(Id::of(task), task.header().spawned_at, panic)),
-        )
+        Poll::Ready(self.output().expect("`register` said so"))
     }
 }
 

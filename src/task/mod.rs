@@ -35,6 +35,7 @@
 // | `waker.rs` | the `RawWaker` functions |
 // | `current.rs` | which task this thread polls; self-wake; ids |
 // | `join.rs`, `error.rs` | what users hold and get |
+// | `join_set.rs` | many tasks, awaited together |
 //
 // # The run right
 //
@@ -66,6 +67,7 @@ mod cell;
 mod current;
 mod error;
 mod join;
+mod join_set;
 #[allow(unsafe_code)]
 mod list;
 mod runnable;
@@ -86,6 +88,7 @@ use crate::sync::Arc;
 pub use current::{Id, id, try_id};
 pub use error::JoinError;
 pub use join::{AbortHandle, JoinHandle};
+pub use join_set::JoinSet;
 pub(crate) use list::OwnedTasks;
 pub(crate) use runnable::{After, Runnable};
 pub use yield_now::yield_now;

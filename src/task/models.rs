@@ -18,7 +18,7 @@ use crate::sync::atomic;
 use crate::sync::{Arc, Mutex, Queue, UnsafeCell, thread};
 
 /// The smallest scheduler: a queue that the model's threads run by hand.
-struct Hand {
+pub(super) struct Hand {
     ready: Queue<Runnable>,
     owned: OwnedTasks,
     /// Set when a real scheduler would be freed.
@@ -33,7 +33,7 @@ impl Schedule for Hand {
 }
 
 impl Hand {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             ready: Queue::new(),
             owned: OwnedTasks::new(1),
@@ -42,7 +42,7 @@ impl Hand {
     }
 
     /// Runs a task until it is neither in hand nor in the queue.
-    fn run(&self, runnable: Runnable) {
+    pub(super) fn run(&self, runnable: Runnable) {
         let mut next = Some(runnable);
         while let Some(runnable) = next {
             next = runnable.run(&self.owned, 0).settle().or_else(|| self.ready.pop());
@@ -72,7 +72,7 @@ impl Hand {
     }
 }
 
-fn task<F>(on: &Arc<Hand>, future: F) -> (Runnable, JoinHandle<F::Output>)
+pub(super) fn task<F>(on: &Arc<Hand>, future: F) -> (Runnable, JoinHandle<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -81,7 +81,7 @@ where
 }
 
 /// Explores a model; no execution of it leaves a cell behind.
-fn model(f: impl Fn() + Send + Sync + 'static) {
+pub(super) fn model(f: impl Fn() + Send + Sync + 'static) {
     loom::model(move || {
         let before = cell::live::cells();
         f();

@@ -40,7 +40,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mio", &["src/driver/", "src/net/"]),
     ("libc", &["src/sys.rs"]),
     ("socket2", &["src/io/buf.rs", "src/io/tests/", "src/net/", "src/sys.rs"]),
-    ("slab", &["src/driver/"]),
+    ("slab", &["src/driver/", "src/task/join_set.rs"]),
     ("crossbeam_queue", &["src/sync.rs"]),
 ];
 

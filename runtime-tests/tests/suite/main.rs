@@ -7,6 +7,7 @@ mod contracts;
 mod corners;
 mod io_rows;
 mod layers;
+mod life;
 mod net;
 mod pipe_listener;
 mod pipe_rows;

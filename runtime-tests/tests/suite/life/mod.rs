@@ -1,0 +1,3 @@
+//! service, signals, task-locals.
+
+mod join_set;
