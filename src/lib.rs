@@ -38,6 +38,7 @@
 //! |---|---|
 //! | [`macro@main`], [`macro@test`] | attributes for the function at the top |
 //! | [`Runtime`], [`Builder`], [`Handle`] | a runtime as a value, for programs with a main of their own |
+//! | [`spawn`], [`task`] | tasks, their handles, sets of them, cancellation tokens, the cooperative budget |
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |
@@ -72,7 +73,9 @@
 //! | `Box<dyn AsyncRead>` | `Box<dyn ReadyRead>`, or `Box<dyn DynRead>` for what has no readiness |
 //! | `interval` catches up in a burst | it delays; see [`time::MissedTickBehavior`] |
 //! | dropping a runtime in async code panics | it hands over to the background |
+//! | `tokio_util`'s `CancellationToken` | [`task::CancellationToken`] |
 //!
+//! # Cancellation
 //!
 //! A future is cancelled by dropping it, a task by [`abort`](task::JoinHandle::abort) or
 //! [`cancel`](task::JoinHandle::cancel), many tasks with the [`JoinSet`](task::JoinSet) or the
@@ -108,6 +111,7 @@ mod coop;
 mod io_core;
 mod sync;
 mod sys;
+mod waiters;
 
 // Machinery.
 mod driver;

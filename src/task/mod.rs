@@ -36,6 +36,7 @@
 // | `current.rs` | which task this thread polls; self-wake; ids |
 // | `join.rs`, `error.rs` | what users hold and get |
 // | `join_set.rs` | many tasks, awaited together |
+// | `token.rs`, `local.rs` | cancellation tokens; task-locals |
 //
 // # The run right
 //
@@ -72,6 +73,7 @@ mod join_set;
 mod list;
 mod runnable;
 mod state;
+mod token;
 mod waker;
 mod yield_now;
 
@@ -91,6 +93,7 @@ pub use join::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
 pub(crate) use list::OwnedTasks;
 pub(crate) use runnable::{After, Runnable};
+pub use token::{CancellationToken, Cancelled, DropGuard};
 pub use yield_now::yield_now;
 
 /// The cooperative budget.

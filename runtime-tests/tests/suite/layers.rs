@@ -24,12 +24,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["blocking", "coop", "driver", "io_core", "pipe", "sys"]),
     ("time", &["contain", "coop", "driver"]),
     // Machinery.
-    ("task", &["contain", "coop"]),
+    ("task", &["contain", "coop", "waiters"]),
     ("driver", &["coop", "io_core", "sys"]),
     ("pipe", &["contain", "coop", "io_core"]),
     // Words.
     ("io_core", &["coop"]),
     ("coop", &[]),
+    ("waiters", &["contain"]),
     ("contain", &[]),
     ("sys", &[]),
     ("sync", &[]),
@@ -40,7 +41,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mio", &["src/driver/", "src/net/"]),
     ("libc", &["src/sys.rs"]),
     ("socket2", &["src/io/buf.rs", "src/io/tests/", "src/net/", "src/sys.rs"]),
-    ("slab", &["src/driver/", "src/task/join_set.rs"]),
+    ("slab", &["src/driver/", "src/task/join_set.rs", "src/task/token/", "src/waiters.rs"]),
     ("crossbeam_queue", &["src/sync.rs"]),
 ];
 

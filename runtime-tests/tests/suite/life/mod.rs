@@ -1,3 +1,5 @@
+//! The life cycle of what a server is made of: sets and scopes of tasks, cancellation, the end of a
 //! service, signals, task-locals.
 
 mod join_set;
+mod tokens;
