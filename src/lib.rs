@@ -39,6 +39,7 @@
 //! | [`macro@main`], [`macro@test`] | attributes for the function at the top |
 //! | [`Runtime`], [`Builder`], [`Handle`] | a runtime as a value, for programs with a main of their own |
 //! | [`spawn`], [`task`] | tasks, their handles, sets of them, cancellation tokens, the cooperative budget |
+//! | [`task_local!`] | values that a task finds without being passed them |
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |

@@ -71,6 +71,7 @@ mod join;
 mod join_set;
 #[allow(unsafe_code)]
 mod list;
+mod local;
 mod runnable;
 mod state;
 mod token;
@@ -92,6 +93,7 @@ pub use error::JoinError;
 pub use join::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
 pub(crate) use list::OwnedTasks;
+pub use local::{AccessError, LocalKey};
 pub(crate) use runnable::{After, Runnable};
 pub use token::{CancellationToken, Cancelled, DropGuard};
 pub use yield_now::yield_now;

@@ -2,4 +2,5 @@
 //! service, signals, task-locals.
 
 mod join_set;
+mod locals;
 mod tokens;
