@@ -39,6 +39,7 @@
 //! | [`macro@main`], [`macro@test`] | attributes for the function at the top |
 //! | [`Runtime`], [`Builder`], [`Handle`] | a runtime as a value, for programs with a main of their own |
 //! | [`spawn`], [`task`] | tasks, their handles, sets of them, cancellation tokens, the cooperative budget |
+//! | [`fn@scope`] | tasks that end before the call returns |
 //! | [`task_local!`] | values that a task finds without being passed them |
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
@@ -80,6 +81,7 @@
 //!
 //! A future is cancelled by dropping it, a task by [`abort`](task::JoinHandle::abort) or
 //! [`cancel`](task::JoinHandle::cancel), many tasks with the [`JoinSet`](task::JoinSet) or the
+//! [`scope`](fn@scope) that they are in. A [`CancellationToken`](task::CancellationToken) asks them to
 //! end by themselves. Each method says what it loses when it is dropped half way:
 //! single operations and waits lose nothing; loops such as `read_exact` and `write_all` say how far
 //! they may have come.
@@ -142,6 +144,6 @@ pub mod io {
 
 #[cfg(not(loom))]
 pub use crate::runtime::{
-    Builder, EnterGuard, Handle, Runtime, TryCurrentError, spawn, spawn_blocking,
+    Builder, EnterGuard, Handle, Runtime, Scope, TryCurrentError, scope, spawn, spawn_blocking,
 };
 pub use runtime_macros::{main, test};

@@ -12,6 +12,7 @@
 
 mod builder;
 mod join_set;
+mod scope;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -24,6 +25,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use self::builder::Builder;
+pub use self::scope::{Scope, scope};
 use crate::blocking::{self, Pool};
 use crate::driver;
 use crate::executor::{self, Scheduler};

@@ -3,4 +3,5 @@
 
 mod join_set;
 mod locals;
+mod scopes;
 mod tokens;
