@@ -40,6 +40,7 @@
 //! | [`Runtime`], [`Builder`], [`Handle`] | a runtime as a value, for programs with a main of their own |
 //! | [`spawn`], [`task`] | tasks, their handles, sets of them, cancellation tokens, the cooperative budget |
 //! | [`fn@scope`] | tasks that end before the call returns |
+//! | [`TaskTracker`] | the end of a service in good order, with a report |
 //! | [`task_local!`] | values that a task finds without being passed them |
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
@@ -76,6 +77,7 @@
 //! | `interval` catches up in a burst | it delays; see [`time::MissedTickBehavior`] |
 //! | dropping a runtime in async code panics | it hands over to the background |
 //! | `tokio_util`'s `CancellationToken` | [`task::CancellationToken`] |
+//! | `tokio_util`'s `TaskTracker` | [`TaskTracker`], whose `drain` has a limit and reports |
 //!
 //! # Cancellation
 //!
@@ -144,6 +146,7 @@ pub mod io {
 
 #[cfg(not(loom))]
 pub use crate::runtime::{
-    Builder, EnterGuard, Handle, Runtime, Scope, TryCurrentError, scope, spawn, spawn_blocking,
+    Builder, DrainReport, EnterGuard, Handle, LeftTask, Runtime, Scope, TaskTracker,
+    TryCurrentError, scope, spawn, spawn_blocking,
 };
 pub use runtime_macros::{main, test};

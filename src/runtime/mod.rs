@@ -13,6 +13,7 @@
 mod builder;
 mod join_set;
 mod scope;
+mod tracker;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use self::builder::Builder;
 pub use self::scope::{Scope, scope};
+pub use self::tracker::{DrainReport, LeftTask, TaskTracker};
 use crate::blocking::{self, Pool};
 use crate::driver;
 use crate::executor::{self, Scheduler};
