@@ -15,7 +15,7 @@ use std::io::{IoSlice, IoSliceMut, Result, SeekFrom};
 use std::task::{Context, Poll, ready};
 
 use super::buf::{read_spare, with_spare};
-use super::read::believe;
+use super::read::{believe, total};
 use super::when_ready::{Reading, Waiting, poll_loop};
 use super::{
     BorrowedCursor, BorrowedSliceCursor, BufRead, DynOwnedRead, DynOwnedWrite, Interest,
@@ -240,7 +240,7 @@ impl<R: Read, B: BorrowMut<ReadBuffer> + Send + Sync> Read for BufReader<R, B> {
     }
 
     async fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        let wanted = bufs.iter().fold(0_usize, |sum, buf| sum.saturating_add(buf.len()));
+        let wanted = total(bufs);
         if self.is_bypassed(wanted) {
             return Ok(believe(self.inner.read_vectored(bufs).await?, wanted));
         }
@@ -265,7 +265,9 @@ impl<R: Read, B: BorrowMut<ReadBuffer> + Send + Sync> Read for BufReader<R, B> {
 
     async fn read_buf_vectored(&mut self, mut bufs: BorrowedSliceCursor<'_>) -> Result<usize> {
         if self.is_bypassed(bufs.capacity()) {
-            return self.inner.read_buf_vectored(bufs).await;
+            let before = bufs.written();
+            self.inner.read_buf_vectored(bufs.reborrow()).await?;
+            return Ok(bufs.written() - before);
         }
         self.fill().await?;
         Ok(self.move_to(|bytes| bufs.append_some(bytes)))
@@ -353,7 +355,9 @@ impl<R: ReadyRead, B: BorrowMut<ReadBuffer> + Send + Sync> ReadyRead for BufRead
         mut bufs: BorrowedSliceCursor<'_>,
     ) -> Result<NonBlocking<usize>> {
         if self.is_bypassed(bufs.capacity()) {
-            return self.inner.non_blocking_read_vectored(bufs);
+            let before = bufs.written();
+            let outcome = self.inner.non_blocking_read_vectored(bufs.reborrow())?;
+            return Ok(outcome.map(|_| bufs.written() - before));
         }
         Ok(self.non_blocking_fill()?.map(|()| self.move_to(|bytes| bufs.append_some(bytes))))
     }

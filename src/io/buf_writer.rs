@@ -13,7 +13,7 @@ use std::fmt;
 use std::io::{ErrorKind, IoSlice, Result};
 use std::task::{Context, Poll};
 
-use super::read::believe;
+use super::read::{believe, total};
 use super::write::write_zero;
 use super::{
     BufRead, DynOwnedWrite, Interest, NonBlocking, OwnedBuf, OwnedRead, OwnedWrite, Read,
@@ -390,10 +390,6 @@ forward_io!(
     impl [S: ReadyBufRead, B: BorrowMut<WriteBuffer> + Send + Sync] ReadyBufRead
         for BufWriter<S, B> => inner
 );
-
-fn total(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().fold(0, |sum, buf| buf.len().saturating_add(sum))
-}
 
 impl<W: fmt::Debug, B: BorrowMut<WriteBuffer>> fmt::Debug for BufWriter<W, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use std::borrow::BorrowMut;
 use std::io::{ErrorKind, IoSliceMut, Result};
 use std::task::{Context, Poll};
 
-use super::read::believe;
+use super::read::{believe, total};
 use super::{
     BorrowedCursor, BorrowedSliceCursor, BufRead, DynOwnedRead, Interest, NonBlocking, OwnedBuf,
     OwnedRead, Read, Readiness, Ready, ReadyBufRead, ReadyRead,
@@ -73,14 +73,15 @@ impl<A: Read, B: Read, S: BorrowMut<bool> + Send + Sync> Read for Chain<A, B, S>
     }
 
     async fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        let wanted = total(bufs);
         if !*self.is_second.borrow() {
-            let n = self.first.read_vectored(bufs).await?;
-            if n > 0 || bufs.iter().all(|buf| buf.is_empty()) {
+            let n = believe(self.first.read_vectored(bufs).await?, wanted);
+            if n > 0 || wanted == 0 {
                 return Ok(n);
             }
             *self.is_second.borrow_mut() = true;
         }
-        self.second.read_vectored(bufs).await
+        Ok(believe(self.second.read_vectored(bufs).await?, wanted))
     }
 
     async fn read_buf(&mut self, mut buf: BorrowedCursor<'_>) -> Result<()> {
@@ -96,8 +97,8 @@ impl<A: Read, B: Read, S: BorrowMut<bool> + Send + Sync> Read for Chain<A, B, S>
     }
 
     async fn read_buf_vectored(&mut self, mut bufs: BorrowedSliceCursor<'_>) -> Result<usize> {
+        let (before, room) = (bufs.written(), bufs.capacity());
         if !*self.is_second.borrow() {
-            let (before, room) = (bufs.written(), bufs.capacity());
             self.first.read_buf_vectored(bufs.reborrow()).await?;
             let n = bufs.written() - before;
             if n > 0 || room == 0 {
@@ -105,7 +106,8 @@ impl<A: Read, B: Read, S: BorrowMut<bool> + Send + Sync> Read for Chain<A, B, S>
             }
             *self.is_second.borrow_mut() = true;
         }
-        self.second.read_buf_vectored(bufs).await
+        self.second.read_buf_vectored(bufs.reborrow()).await?;
+        Ok(bufs.written() - before)
     }
 
     fn is_read_vectored(&self) -> bool {
@@ -149,7 +151,10 @@ impl<A: OwnedRead, B: OwnedRead, S: BorrowMut<bool> + Send + Sync> OwnedRead for
             }
             *self.is_second.borrow_mut() = true;
         }
-        self.second.read_owned(buf).await
+        let receipt = buf.receipt();
+        let (buf, outcome) = self.second.read_owned(buf).await;
+        receipt.check_read(&buf);
+        (buf, outcome)
     }
 }
 
@@ -188,8 +193,8 @@ impl<A: ReadyRead, B: ReadyRead, S: BorrowMut<bool> + Send + Sync> ReadyRead for
         &mut self,
         mut bufs: BorrowedSliceCursor<'_>,
     ) -> Result<NonBlocking<usize>> {
+        let (before, room) = (bufs.written(), bufs.capacity());
         if !*self.is_second.borrow() {
-            let (before, room) = (bufs.written(), bufs.capacity());
             let outcome = self.first.non_blocking_read_vectored(bufs.reborrow())?;
             let n = bufs.written() - before;
             if outcome.is_would_block() || n > 0 || room == 0 {
@@ -197,7 +202,8 @@ impl<A: ReadyRead, B: ReadyRead, S: BorrowMut<bool> + Send + Sync> ReadyRead for
             }
             *self.is_second.borrow_mut() = true;
         }
-        self.second.non_blocking_read_vectored(bufs)
+        let outcome = self.second.non_blocking_read_vectored(bufs.reborrow())?;
+        Ok(outcome.map(|_| bufs.written() - before))
     }
 }
 

@@ -4,6 +4,7 @@
 //! their futures. Types that work by readiness take the single operations from `when_ready.rs`.
 
 use std::io::{ErrorKind, IoSliceMut, Result};
+use std::ops::Deref;
 
 use super::buf::read_spare;
 use super::just_in_time::{self, ReadTarget};
@@ -428,6 +429,11 @@ pub(super) fn append_utf8(text: &mut String, bytes: Vec<u8>) -> Result<usize> {
 pub(super) fn believe(n: usize, len: usize) -> usize {
     assert!(n <= len, "an implementation says that it moved more bytes than the buffer has");
     n
+}
+
+/// How many bytes are in several buffers.
+pub(crate) fn total(bufs: &[impl Deref<Target = [u8]>]) -> usize {
+    bufs.iter().fold(0, |sum, buf| buf.len().saturating_add(sum))
 }
 
 pub(super) fn unexpected_eof() -> std::io::Error {

@@ -5,7 +5,7 @@ use std::borrow::BorrowMut;
 use std::io::{IoSliceMut, Result};
 use std::task::{Context, Poll};
 
-use super::read::believe;
+use super::read::{believe, total};
 use super::{
     BorrowedCursor, BorrowedSliceCursor, BufRead, DynOwnedRead, Interest, NonBlocking, OwnedBuf,
     OwnedRead, Read, Readiness, Ready, ReadyBufRead, ReadyRead,
@@ -73,6 +73,13 @@ impl<R, L: BorrowMut<u64>> Take<R, L> {
         let limit = self.limit.borrow_mut();
         *limit = limit.checked_sub(n as u64).expect("the inner reader returned more than it may");
     }
+
+    /// Counts bytes that the user has taken of what was shown.
+    #[track_caller]
+    fn count_consumed(&mut self, n: usize) {
+        assert!(n <= self.max(), "more bytes were consumed than may be read");
+        self.count(n);
+    }
 }
 
 impl<R: Read, L: BorrowMut<u64> + Send + Sync> Read for Take<R, L> {
@@ -100,11 +107,12 @@ impl<R: Read, L: BorrowMut<u64> + Send + Sync> Read for Take<R, L> {
             fits
         });
         let whole = whole.count();
-        let n = if bufs[..whole].iter().any(|buf| !buf.is_empty()) {
-            self.inner.read_vectored(&mut bufs[..whole]).await?
+        let wanted = total(&bufs[..whole]);
+        let n = if wanted > 0 {
+            believe(self.inner.read_vectored(&mut bufs[..whole]).await?, wanted)
         } else {
             let first = bufs.get_mut(whole).map_or(&mut [][..], |buf| &mut buf[..max]);
-            self.inner.read(first).await?
+            believe(self.inner.read(first).await?, first.len())
         };
         self.count(n);
         Ok(n)
@@ -230,7 +238,7 @@ impl<R: BufRead, L: BorrowMut<u64> + Send + Sync> BufRead for Take<R, L> {
     }
 
     fn consume(&mut self, n: usize) {
-        self.count(n);
+        self.count_consumed(n);
         self.inner.consume(n);
     }
 }
@@ -249,7 +257,7 @@ impl<R: ReadyBufRead, L: BorrowMut<u64> + Send + Sync> ReadyBufRead for Take<R, 
     }
 
     fn consume_buffer(&mut self, n: usize) {
-        self.count(n);
+        self.count_consumed(n);
         self.inner.consume_buffer(n);
     }
 }

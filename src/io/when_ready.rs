@@ -21,6 +21,7 @@ use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, ready};
 
 use super::buf::MAX_SLICES;
+use super::read::believe;
 use super::write::write_zero;
 use super::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, OwnedBuf, Ready,
@@ -405,7 +406,7 @@ pub fn write_all_when_ready<W: ReadyWrite + ?Sized>(
         while !buf.is_empty() {
             match ready!(poll_op(cx, &mut writer, |writer| writer.non_blocking_write(buf))) {
                 Ok(0) => return Poll::Ready(Err(write_zero())),
-                Ok(n) => buf = &buf[n..],
+                Ok(n) => buf = &buf[believe(n, buf.len())..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

@@ -2,8 +2,9 @@
 //! that cannot be, futures that are dropped; and what they hold while they wait.
 
 use super::super::{
-    BorrowedBuf, BufRead, BufReader, BufWriter, NonBlocking, Readiness, Ready, ReadyBufRead,
-    ReadyRead, ReadyWrite, copy_buf, join, leaf_io, read_with, repeat, split,
+    BorrowedBuf, BorrowedSliceCursor, BufRead, BufReader, BufWriter, DynRead, NonBlocking,
+    Readiness, Ready, ReadyBufRead, ReadyRead, ReadyWrite, copy_bidirectional, copy_buf, join,
+    leaf_io, read_with, repeat, split,
 };
 use super::*;
 use std::io::{IoSlice, IoSliceMut};
@@ -246,7 +247,82 @@ fn counts_that_cannot_be_are_a_panic_with_a_sentence() {
         })
     }));
     moved_more(panic_of(|| block_on(BufWriter::with_capacity(1, Liar).write(b"abc"))));
+    // The limit is none of the buffer's.
+    let vectored = |reader: &mut dyn DynRead| {
+        let (mut one, mut two) = ([0; 2], [0; 2]);
+        let mut bufs = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+        block_on(reader.read_vectored_dyn(&mut bufs))
+    };
+    moved_more(panic_of(|| vectored(&mut VectoredLiar.take(100))));
+    moved_more(panic_of(|| vectored(&mut VectoredLiar.take(3))));
+    moved_more(panic_of(|| vectored(&mut VectoredLiar.chain(VectoredLiar))));
+    moved_more(panic_of(|| vectored(&mut (&b""[..]).chain(VectoredLiar))));
+    moved_more(panic_of(|| vectored(&mut BufReader::with_capacity(1, VectoredLiar))));
+    // By readiness, where the loop itself counts.
+    moved_more(panic_of(|| block_on(ReadyLiar.write_all(b"abc"))));
+    moved_more(panic_of(|| block_on(BufWriter::with_capacity(1, ReadyLiar).write(b"abc"))));
+    let mut stream = join(&b""[..], ReadyLiar);
+    let mut other = join(&b"abc"[..], Vec::new());
+    moved_more(panic_of(|| block_on(copy_bidirectional(&mut stream, &mut other))));
+    // Not the inner reader's fault.
+    let too_much = panic_of(|| (&b"abc"[..]).take(2).consume(3));
+    assert!(too_much.contains("more bytes were consumed"), "{too_much}");
 }
+
+#[test]
+fn what_is_in_the_buffers_is_counted_and_not_what_is_said() {
+    fn read(reader: &mut dyn DynRead) -> usize {
+        let mut memory = [0; 8];
+        let mut buf = BorrowedBuf::from(&mut memory[..]);
+        let mut cursors = [buf.unfilled()];
+        let n = block_on(reader.read_buf_vectored_dyn(BorrowedSliceCursor::new(&mut cursors)));
+        assert_eq!(n.as_ref().ok(), Some(&buf.len()));
+        n.unwrap()
+    }
+    assert_eq!(read(&mut VectoredLiar.take(100)), 1);
+    assert_eq!(read(&mut VectoredLiar.chain(VectoredLiar)), 1);
+    assert_eq!(read(&mut (&b""[..]).chain(VectoredLiar)), 1);
+    assert_eq!(read(&mut BufReader::with_capacity(1, VectoredLiar)), 1);
+}
+
+/// Says of several buffers at once that it filled more than they have.
+struct VectoredLiar;
+
+impl Read for VectoredLiar {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        Ok(buf.len() + 1)
+    }
+
+    async fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        Ok(bufs.iter().map(|buf| buf.len()).sum::<usize>() + 1)
+    }
+
+    async fn read_buf_vectored(&mut self, mut bufs: BorrowedSliceCursor<'_>) -> Result<usize> {
+        bufs.append(b"x");
+        Ok(1000)
+    }
+}
+
+/// Says that it has written more than there was, without waiting.
+struct ReadyLiar;
+
+impl Ready for ReadyLiar {
+    fn poll_ready(&mut self, _: &mut Context<'_>, interest: Interest) -> Poll<Result<Readiness>> {
+        Poll::Ready(Ok(interest.into()))
+    }
+}
+
+impl ReadyWrite for ReadyLiar {
+    fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
+        Ok(NonBlocking::Ready(buf.len() + 1))
+    }
+
+    fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
+        Ok(NonBlocking::Ready(()))
+    }
+}
+
+leaf_io!(impl Write for ReadyLiar);
 
 /// A writer that takes so many bytes, then fails once, and so on.
 #[derive(Default)]
