@@ -3,9 +3,10 @@
 //! All of them are always ready. So they are leaves: each asks the budget when it is waited for and
 //! charges it for what it moved, or a loop over one of them would never give way.
 
-use std::io::{Cursor, IoSlice, Result};
+use std::io::{Cursor, ErrorKind, IoSlice, Result};
 use std::task::{Context, Poll};
 
+use super::read::total;
 use super::{
     BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness, Ready, ReadyBufRead,
     ReadyRead, ReadyWrite, leaf_io,
@@ -30,10 +31,12 @@ macro_rules! always_ready {
 
 always_ready! {
     [] &[u8]: Readiness::READ;
-    [T: AsRef<[u8]> + Send] Cursor<T>: Readiness::READ;
+    // Also of what it cannot write to, for which there is no `Write`.
+    [T: AsRef<[u8]> + Send] Cursor<T>: Readiness::READ | Readiness::WRITE;
     [] Empty: Readiness::READ | Readiness::WRITE;
     [] Repeat: Readiness::READ;
     [] Vec<u8>: Readiness::WRITE;
+    [] &mut [u8]: Readiness::WRITE;
     [] Sink: Readiness::WRITE;
 }
 
@@ -46,6 +49,12 @@ leaf_io!(impl BufRead for Empty);
 leaf_io!(vectored impl Read for Repeat);
 leaf_io!(vectored impl Write for Vec<u8>);
 leaf_io!(vectored impl Write for Sink);
+leaf_io!(vectored impl Write for &mut [u8]);
+leaf_io!(vectored impl Write for Cursor<&mut [u8]>);
+leaf_io!(vectored impl Write for Cursor<Box<[u8]>>);
+leaf_io!(vectored impl [const N: usize] Write for Cursor<[u8; N]>);
+leaf_io!(vectored impl Write for Cursor<Vec<u8>>);
+leaf_io!(vectored impl Write for Cursor<&mut Vec<u8>>);
 
 fn poll_always(
     cx: &mut Context<'_>,
@@ -54,7 +63,7 @@ fn poll_always(
 ) -> Poll<Result<Readiness>> {
     let wanted = Readiness::from(interest);
     if !wanted.intersects(answers) {
-        return Poll::Ready(Err(std::io::ErrorKind::InvalidInput.into()));
+        return Poll::Ready(Err(ErrorKind::InvalidInput.into()));
     }
     coop::gate(cx).map(|()| Ok(wanted & answers))
 }
@@ -158,6 +167,62 @@ impl ReadyWrite for Vec<u8> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
     }
+}
+
+/// Implements `ReadyWrite` by the standard library's `Write`, which in memory is non-blocking as well.
+macro_rules! writes_as_std {
+    ($([$($generics:tt)*] $ty:ty: $prepare:expr;)+) => {$(
+        impl<$($generics)*> ReadyWrite for $ty {
+            fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
+                self.non_blocking_write_vectored(&[IoSlice::new(buf)])
+            }
+
+            fn non_blocking_write_vectored(
+                &mut self,
+                bufs: &[IoSlice<'_>],
+            ) -> Result<NonBlocking<usize>> {
+                let len = total(bufs);
+                let gap = if len == 0 { 0 } else { $prepare(self, len)? };
+                let n = if len == 0 { 0 } else { std::io::Write::write_vectored(self, bufs)? };
+                coop::charge(n.saturating_add(gap));
+                Ok(NonBlocking::Ready(n))
+            }
+
+            fn non_blocking_flush(&mut self) -> Result<NonBlocking<()>> {
+                coop::charge(0);
+                Ok(NonBlocking::Ready(()))
+            }
+
+            fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
+                coop::charge(0);
+                Ok(NonBlocking::Ready(()))
+            }
+        }
+    )+};
+}
+
+// What does not grow takes what fits, over what is there; a slice becomes what is left of it.
+// Vectors grow, and a gap before the position is filled with zeroes.
+writes_as_std! {
+    [] &mut [u8]: takes_what_fits;
+    [] Cursor<&mut [u8]>: takes_what_fits;
+    [] Cursor<Box<[u8]>>: takes_what_fits;
+    [const N: usize] Cursor<[u8; N]>: takes_what_fits;
+    [] Cursor<Vec<u8>>: |this: &mut Self, len| make_room(this.position(), this.get_mut(), len);
+    [] Cursor<&mut Vec<u8>>: |this: &mut Self, len| make_room(this.position(), this.get_mut(), len);
+}
+
+fn takes_what_fits<T>(_: &mut T, _: usize) -> Result<usize> {
+    Ok(0)
+}
+
+/// Makes room for so many bytes, where the standard library would abort if there is none; says how
+/// many zeroes go before them.
+fn make_room(position: u64, vec: &mut Vec<u8>, len: usize) -> Result<usize> {
+    let at = usize::try_from(position).map_err(|_| ErrorKind::OutOfMemory)?;
+    let end = at.checked_add(len).ok_or(ErrorKind::OutOfMemory)?;
+    vec.try_reserve(end.saturating_sub(vec.len()))?;
+    Ok(at.saturating_sub(vec.len()))
 }
 
 /// A stream that has ended and takes whatever is written; made by [`empty`].
@@ -292,8 +357,4 @@ impl ReadyRead for Repeat {
         coop::charge(n);
         Ok(NonBlocking::Ready(n))
     }
-}
-
-fn total(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().fold(0, |sum, buf| buf.len().saturating_add(sum))
 }

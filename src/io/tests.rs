@@ -3,6 +3,7 @@
 mod adapters;
 mod buffers;
 mod copying;
+mod memory;
 mod owned;
 mod provided;
 mod seeking;

@@ -189,6 +189,8 @@ fn leaves_charge_the_budget_once_and_adapters_never() {
     assert_eq!(rounds(async || _ = erased.as_ready().unwrap().read(&mut [0; 8]).await), 128);
     assert_eq!(rounds(async || _ = (&b"abc"[..]).read(&mut [0; 8]).await), 128);
     assert_eq!(rounds(async || _ = Vec::new().write(b"abc").await), 128);
+    assert_eq!(rounds(async || _ = Cursor::new(Vec::new()).write(b"abc").await), 128);
+    assert_eq!(rounds(async || _ = Cursor::new([0; 2]).write(b"abc").await), 128);
     let buf = || OwnedBuf::with_capacity(8);
     assert_eq!(rounds(async || _ = repeat(1).take(9).read_owned(buf()).await), 128);
     assert_eq!(rounds(async || _ = Vec::new().write_owned(buf()).await), 128);
@@ -201,4 +203,5 @@ fn leaves_charge_the_budget_once_and_adapters_never() {
     // Operations on nothing count as well.
     assert_eq!(rounds(async || _ = repeat(1).read(&mut []).await), 128);
     assert_eq!(rounds(async || _ = Vec::new().write(&[]).await), 128);
+    assert_eq!(rounds(async || _ = (&mut [][..] as &mut [u8]).write(b"abc").await), 128);
 }
