@@ -1,7 +1,8 @@
 //! The command line.
 
+use crate::load::Job;
 use lexopt::{Arg, Parser, ValueExt};
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub const HELP: &str = "\
@@ -12,9 +13,11 @@ Usage: cargo run --release -- [OPTIONS]
 Options:
   --quick          Short measurements, three rounds: a first impression
   --rounds N       How often each peer runs each workload (7; 3 with --quick)
+  --json FILE      Write every sample to FILE
+  --svg DIR        Write a plot of each group of workloads to DIR
   --only TEXT      Only workloads whose name contains TEXT (may be repeated)
   --peer TEXT      Only peers whose name contains TEXT (may be repeated)
-  --list           Name the workloads and the peers
+  --list           Name the workloads and the peers (more of these with --features peers)
   -h, --help       This text
 
 Numbers of multi-thread peers depend on where the kernel puts their threads.
@@ -31,12 +34,8 @@ pub enum Command {
         workload: String,
         plan: Plan,
     },
-    /// In a child of that: clients for the server in the parent. Without a plan they stay idle.
-    Load {
-        address: SocketAddr,
-        connections: usize,
-        plan: Option<Plan>,
-    },
+    /// In a child of that: clients for the server in the parent.
+    Load(Job, Plan),
 }
 
 #[derive(Default)]
@@ -45,6 +44,8 @@ pub struct Options {
     pub peers: Vec<String>,
     pub rounds: usize,
     pub quick: bool,
+    pub json: Option<PathBuf>,
+    pub svg: Option<PathBuf>,
 }
 
 /// How long and how much.
@@ -55,11 +56,11 @@ pub struct Plan {
 
 impl Plan {
     pub fn warm_up(self) -> Duration {
-        Duration::from_millis(if self.quick { 50 } else { 300 })
+        Duration::from_millis(if self.quick { 30 } else { 200 })
     }
 
     pub fn measured(self) -> Duration {
-        Duration::from_millis(if self.quick { 200 } else { 1500 })
+        Duration::from_millis(if self.quick { 100 } else { 1000 })
     }
 
     /// How many things to hold when bytes per thing are counted.
@@ -76,6 +77,8 @@ pub fn parse() -> Result<Command, lexopt::Error> {
         match argument {
             Arg::Long("quick") => options.quick = true,
             Arg::Long("rounds") => rounds = Some(parser.value()?.parse()?),
+            Arg::Long("json") => options.json = Some(parser.value()?.into()),
+            Arg::Long("svg") => options.svg = Some(parser.value()?.into()),
             Arg::Long("only") => options.only.push(parser.value()?.string()?),
             Arg::Long("peer") => options.peers.push(parser.value()?.string()?),
             Arg::Long("list") => return Ok(Command::List),
@@ -87,11 +90,8 @@ pub fn parse() -> Result<Command, lexopt::Error> {
                 return Ok(Command::Measure { peer, workload, plan });
             }
             Arg::Long("load") => {
-                let address = parser.value()?.parse()?;
-                let connections = parser.value()?.parse()?;
-                let plan = parser.value()?;
-                let plan = (plan != "idle").then(|| Plan { quick: plan == "quick" });
-                return Ok(Command::Load { address, connections, plan });
+                let job = parser.value()?.parse()?;
+                return Ok(Command::Load(job, Plan { quick: parser.value()? == "quick" }));
             }
             other => return Err(other.unexpected()),
         }

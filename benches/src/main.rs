@@ -1,25 +1,20 @@
 //! `runtime` and its peers, side by side.
 //!
 //! `cargo run --release` in this directory measures every workload on every peer and ends with a
-//! table; `--quick` does so in a fraction of the time, `--help` says what else there is.
+//! table; `--quick` does so in a fraction of the time, `--help` says what else there is. What is
+//! measured, how, and what the numbers are worth is in `README.md`.
 //!
-//! How it measures, because that decides what the numbers are worth:
-//! - One process for each peer, workload and round: no peer inherits another's heap or threads.
-//! - Rounds are interleaved (every peer once, then every peer again), so that a machine that slows
-//!   down does so for all. The table shows medians of the rounds and their spread.
-//! - CPU time of the whole process stands beside the time on the clock: a multi-thread peer may buy
-//!   the one with the other.
-//! - Load over sockets comes from a process of its own, which is one mio loop.
-//!
-//! Where things are: `peer.rs` is the trait that all peers stand behind, with a file for each;
+//! Where things are: `peer.rs` has the traits that all peers stand behind, with a file for each;
 //! `workload.rs` is the list of workloads, with a file for each kind; `meter.rs` reads clocks and
-//! counts allocations; `runner.rs` starts the processes and prints the table; `load.rs` is the load
-//! generator. To add a peer: a file in `peer/` and a line in `peer.rs`.
+//! counts allocations; `runner.rs` starts a process for each measurement; `report.rs` makes a table,
+//! JSON and plots of what they say; `load.rs` is the load generator. To add a peer: a file in `peer/`
+//! and a line in `peer.rs`. To add a workload: a line in `workload.rs` and an arm in its file.
 
 mod cli;
 mod load;
 mod meter;
 mod peer;
+mod report;
 mod runner;
 mod workload;
 
@@ -32,7 +27,7 @@ fn main() -> ExitCode {
         Ok(Command::List) => runner::list(),
         Ok(Command::Run(options)) => return runner::run(&options),
         Ok(Command::Measure { peer, workload, plan }) => runner::measure(&peer, &workload, plan),
-        Ok(Command::Load { address, connections, plan }) => load::run(address, connections, plan),
+        Ok(Command::Load(job, plan)) => load::run(&job, plan),
         Err(error) => {
             eprintln!("error: {error}\n\nTry --help.");
             return ExitCode::from(2);

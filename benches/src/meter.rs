@@ -21,6 +21,12 @@ impl Sample {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
+    /// Tells the parent and ends the process.
+    pub fn say(&self) -> ! {
+        println!("{}", self.to_line());
+        std::process::exit(0);
+    }
+
     /// For the way from a child process to its parent: `name=value name=value`.
     pub fn to_line(&self) -> String {
         let mut line = String::new();
@@ -79,7 +85,7 @@ impl Meter {
         self.operations += operations;
     }
 
-    /// `ns` and `cpu`, for each operation.
+    /// `ns` and `cpu`, in nanoseconds for each operation.
     pub fn sample(self) -> Sample {
         let (at, cpu) = self.started.expect("goes_on() said no");
         let each = |time: Duration| time.as_nanos() as f64 / self.operations as f64;
@@ -92,6 +98,38 @@ impl Meter {
 pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// What the system says that this process has used since it began.
+#[derive(Clone, Copy)]
+pub struct Usage {
+    pub cpu: Duration,
+    /// The part of it in user mode. The kernel of most machines counts it in ticks of some
+    /// milliseconds, so it is coarse.
+    pub user: Duration,
+    /// How often a thread went to sleep.
+    pub switches: i64,
+}
+
+impl Usage {
+    pub fn now() -> Self {
+        // SAFETY: all zeros is a value of this type.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointer is to a value of the type that the call fills.
+        let result = unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+        assert_eq!(result, 0, "this cannot fail");
+        let user =
+            Duration::new(usage.ru_utime.tv_sec as u64, usage.ru_utime.tv_usec as u32 * 1000);
+        Self { cpu: cpu_time(), user, switches: usage.ru_nvcsw }
+    }
+
+    pub fn since(self, start: Self) -> Self {
+        Self {
+            cpu: self.cpu - start.cpu,
+            user: self.user - start.user,
+            switches: self.switches - start.switches,
+        }
+    }
 }
 
 /// Memory before and after something is held.

@@ -1,21 +1,21 @@
-//! Starts a process for each measurement and makes a table of what they say.
+//! Starts a process for each measurement and has a report made of what they say.
 
 use crate::cli::{Options, Plan};
 use crate::meter::Sample;
 use crate::peer::{ROWS, Row};
-use crate::workload::{WORKLOADS, Workload};
-use std::collections::HashMap;
+use crate::report::{self, Results};
+use crate::workload::{self, Workload};
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// No measurement takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn list() {
     println!("Workloads:");
-    for workload in WORKLOADS {
+    for workload in workload::all() {
         println!("  {:20} {}", workload.name, workload.what);
     }
     println!("Peers:");
@@ -24,20 +24,19 @@ pub fn list() {
     }
 }
 
-/// In a child: one measurement, one line.
+/// In a child: one measurement, one line. Comes back only if the peer cannot do it.
 pub fn measure(peer: &str, workload: &str, plan: Plan) {
     let row = ROWS.iter().find(|row| row.name == peer).expect("the parent knows the peers");
-    match (row.run)(workload, plan) {
-        Some(sample) => println!("{}", sample.to_line()),
-        None => println!("cannot"),
-    }
+    (row.run)(workload, plan);
+    println!("cannot");
 }
 
 pub fn run(options: &Options) -> ExitCode {
     let chosen = |name: &str, texts: &[String]| {
         texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()))
     };
-    let workloads: Vec<_> = WORKLOADS.iter().filter(|w| chosen(w.name, &options.only)).collect();
+    let mut workloads = workload::all();
+    workloads.retain(|workload| chosen(workload.name, &options.only));
     let rows: Vec<_> = ROWS.iter().filter(|row| chosen(row.name, &options.peers)).collect();
     if workloads.is_empty() || rows.is_empty() {
         eprintln!("error: nothing has such a name\n\nTry --list.");
@@ -45,35 +44,49 @@ pub fn run(options: &Options) -> ExitCode {
     }
 
     let plan = Plan { quick: options.quick };
-    let mut found: HashMap<(&str, &str), Vec<Sample>> = HashMap::new();
-    let mut failed = Vec::new();
+    let mut results = Results::new(options.rounds);
     let mut progress = Progress::new(options.rounds * workloads.len() * rows.len());
     for round in 1..=options.rounds {
         for workload in &workloads {
             for row in &rows {
                 progress.step(round, workload.name, row.name);
+                if round > 1 && results.samples(workload.name, row.name).is_empty() {
+                    // It could not, or failed, in the first round.
+                    continue;
+                }
                 match child(row, workload, plan) {
-                    Ok(Some(sample)) => {
-                        found.entry((workload.name, row.name)).or_default().push(sample);
-                    }
+                    Ok(Some(sample)) => results.add(workload.name, row.name, sample),
                     Ok(None) => {}
-                    Err(error) => failed.push(format!("{} {}: {error}", workload.name, row.name)),
+                    Err(error) => results.fail(workload.name, row.name, &error),
                 }
             }
         }
     }
     progress.finish();
-    print_table(&workloads, &rows, &found, options.rounds);
-    for failure in &failed {
-        println!("failed: {failure}");
+    report(&results, &workloads, &rows, options)
+}
+
+fn report(results: &Results, workloads: &[Workload], rows: &[&Row], options: &Options) -> ExitCode {
+    report::table::print(results, workloads, rows);
+    let mut written = Ok(());
+    if let Some(file) = &options.json {
+        written = written.and(fs::write(file, report::json::of(results, workloads, rows)));
     }
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if let Some(directory) = &options.svg {
+        written = written.and(report::svg::write(directory, results, workloads, rows));
+    }
+    if let Err(error) = &written {
+        eprintln!("error: the report cannot be written: {error}");
+    }
+    if written.is_ok() && results.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// `None` if the peer cannot do this.
 fn child(row: &Row, workload: &Workload, plan: Plan) -> Result<Option<Sample>, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(this)
+        // smol's way to say how many threads its global executor has.
+        .env("SMOL_THREADS", "2")
         .args(["--measure", row.name, workload.name, &plan.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -97,68 +110,6 @@ fn child(row: &Row, workload: &Workload, plan: Plan) -> Result<Option<Sample>, S
         "cannot" => Ok(None),
         line => Sample::from_line(line).map(Some).ok_or_else(|| format!("it said {line:?}")),
     }
-}
-
-fn print_table(
-    workloads: &[&Workload],
-    rows: &[&Row],
-    found: &HashMap<(&str, &str), Vec<Sample>>,
-    rounds: usize,
-) {
-    println!("{}; median of rounds: {rounds}\n", machine());
-    println!(
-        "| {:<18} | {:<12} | {:>9} | {:>17} | {:>15} | {:>5} |",
-        "workload", "peer", "median", "spread", "beside", "ratio"
-    );
-    println!("|{:-<20}|{:-<14}|{:->10}:|{:->18}:|{:->16}:|{:->6}:|", "", "", "", "", "", "");
-    for workload in workloads {
-        let values = |row: &str, name: &str| {
-            let samples = found.get(&(workload.name, row)).map_or(&[][..], Vec::as_slice);
-            let mut values: Vec<f64> = samples.iter().filter_map(|s| s.get(name)).collect();
-            values.sort_by(f64::total_cmp);
-            values
-        };
-        let mut label = workload.name;
-        for row in rows {
-            let all = values(row.name, workload.value);
-            let Some(value) = median(&all) else { continue };
-            let beside = median(&values(row.name, workload.beside.0));
-            let ratio = median(&values(row.base, workload.value)).map(|base| value / base);
-            println!(
-                "| {label:<18} | {:<12} | {:>9} | {:>17} | {:>15} | {:>5} |",
-                row.name,
-                format!("{} {}", number(value), workload.unit),
-                format!("{}..{}", number(all[0]), number(all[all.len() - 1])),
-                beside.map_or(String::new(), |v| format!("{} {}", number(v), workload.beside.1)),
-                ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")),
-            );
-            label = "";
-        }
-    }
-    println!("\nns: on the clock, for each operation. B: on the heap, for each thing.");
-    println!("Ratio: to tokio's median of the same flavor; below 1 is better than tokio.");
-}
-
-fn number(value: f64) -> String {
-    if value.abs() < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
-}
-
-/// Of sorted values.
-fn median(values: &[f64]) -> Option<f64> {
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        len if len % 2 == 1 => Some(values[middle]),
-        _ => Some((values[middle - 1] + values[middle]) / 2.0),
-    }
-}
-
-fn machine() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{}, {cores} cores, Linux {}", model.unwrap_or("unknown CPU"), kernel.trim())
 }
 
 /// One line that is written over and over; one line for each round if nobody watches.

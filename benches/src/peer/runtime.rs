@@ -1,15 +1,19 @@
 //! The runtime of this repository: multi-thread with `WORKERS` workers, or current-thread where that
 //! is 0.
 
-use super::{Peer, Pipes, Sockets, Stream};
-use runtime::Builder;
+use super::{Foreign, Lean, Peer, Pipes, Sockets, Stream, Timers, Transport, UnixSockets};
+use crate::workload::pipes::echo;
+use crate::workload::sockets::source;
+use bytes::Bytes;
 use runtime::io::{BufRead, BufReader, DuplexStream, Read, ReadyRead, Write};
-use runtime::net::{TcpListener, TcpStream};
+use runtime::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use runtime::task::JoinHandle;
+use runtime::{Builder, Handle};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 pub struct Ours<const WORKERS: usize>;
 
@@ -25,15 +29,16 @@ impl Future for Task {
 }
 
 impl<const WORKERS: usize> Peer for Ours<WORKERS> {
+    const THREADS: usize = if WORKERS == 0 { 1 } else { WORKERS };
+
     type Task = Task;
 
-    fn run<T: Send + 'static>(main: impl Future<Output = T> + Send + 'static) -> T {
+    fn block_on<T: Send + 'static>(root: impl Future<Output = T> + Send + 'static) -> T {
         let runtime = match WORKERS {
             0 => Builder::new_current_thread().build(),
             workers => Builder::new_multi_thread().worker_threads(workers).build(),
         };
-        let runtime = runtime.expect("the runtime starts");
-        runtime.block_on(async { runtime::spawn(main).await.expect("no task panics") })
+        runtime.expect("the runtime starts").block_on(root)
     }
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task {
@@ -45,19 +50,56 @@ impl<const WORKERS: usize> Peer for Ours<WORKERS> {
     }
 }
 
+impl<const WORKERS: usize> Foreign for Ours<WORKERS> {
+    type Handle = Handle;
+
+    fn handle() -> Handle {
+        Handle::current()
+    }
+
+    fn spawn_through(handle: &Handle, future: impl Future<Output = ()> + Send + 'static) {
+        drop(handle.spawn(future));
+    }
+}
+
 impl<const WORKERS: usize> Pipes for Ours<WORKERS> {
     type Pipe = DuplexStream;
 
     fn duplex(max_buf_size: usize) -> (DuplexStream, DuplexStream) {
         runtime::io::duplex(max_buf_size)
     }
+
+    async fn read_in_place(pipe: &mut DuplexStream, _: &mut [u8]) -> io::Result<usize> {
+        let length = pipe.fill_buf().await?.len();
+        pipe.consume(length);
+        Ok(length)
+    }
+
+    async fn write_bytes(pipe: &mut DuplexStream, mut bytes: Bytes) -> io::Result<()> {
+        pipe.write_bytes(&mut bytes).await
+    }
+
+    async fn read_bytes(pipe: &mut DuplexStream, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(pipe.read_bytes(buffer.len()).await?.len())
+    }
 }
 
 impl<const WORKERS: usize> Sockets for Ours<WORKERS> {
+    type Tcp = Tcp;
+}
+
+impl<const WORKERS: usize> UnixSockets for Ours<WORKERS> {
+    type Unix = Unix;
+}
+
+pub struct Tcp;
+
+impl Transport for Tcp {
+    type Std = std::net::TcpListener;
     type Listener = TcpListener;
     type Socket = TcpStream;
 
-    fn listen(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    fn listen(listener: Self::Std) -> io::Result<TcpListener> {
         TcpListener::from_std(listener)
     }
 
@@ -67,6 +109,40 @@ impl<const WORKERS: usize> Sockets for Ours<WORKERS> {
         Ok(socket)
     }
 
+    fn echo<const N: usize>(socket: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        echo::<N>(socket)
+    }
+
+    fn source(socket: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        source(socket)
+    }
+}
+
+pub struct Unix;
+
+impl Transport for Unix {
+    type Std = std::os::unix::net::UnixListener;
+    type Listener = UnixListener;
+    type Socket = UnixStream;
+
+    fn listen(listener: Self::Std) -> io::Result<UnixListener> {
+        UnixListener::from_std(listener)
+    }
+
+    async fn accept(listener: &mut UnixListener) -> io::Result<UnixStream> {
+        Ok(listener.accept().await?.0)
+    }
+
+    fn echo<const N: usize>(socket: UnixStream) -> impl Future<Output = ()> + Send + 'static {
+        echo::<N>(socket)
+    }
+
+    fn source(socket: UnixStream) -> impl Future<Output = ()> + Send + 'static {
+        source(socket)
+    }
+}
+
+impl<const WORKERS: usize> Lean for Ours<WORKERS> {
     async fn echo_lean(mut socket: TcpStream, answered: fn()) -> io::Result<()> {
         loop {
             let message = socket.read_with(<[u8]>::to_vec).await?;
@@ -91,22 +167,24 @@ impl<const WORKERS: usize> Sockets for Ours<WORKERS> {
     }
 }
 
-impl Stream for DuplexStream {
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buffer).await
-    }
-
-    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        Write::write_all(self, bytes).await
+impl<const WORKERS: usize> Timers for Ours<WORKERS> {
+    fn sleep_until(deadline: Instant) -> impl Future<Output = ()> + Send + 'static {
+        runtime::time::sleep_until(deadline.into())
     }
 }
 
-impl Stream for TcpStream {
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buffer).await
-    }
+macro_rules! streams {
+    ($($stream:ty),*) => {$(
+        impl Stream for $stream {
+            async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                Read::read(self, buffer).await
+            }
 
-    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        Write::write_all(self, bytes).await
-    }
+            async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+                Write::write_all(self, bytes).await
+            }
+        }
+    )*};
 }
+
+streams!(DuplexStream, TcpStream, UnixStream);

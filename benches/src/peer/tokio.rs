@@ -1,13 +1,16 @@
 //! tokio: multi-thread with `WORKERS` workers, or current-thread where that is 0.
 
-use super::{Peer, Pipes, Sockets, Stream};
+use super::{Foreign, Lean, Peer, Pipes, Sockets, Stream, Timers, Transport, UnixSockets};
+use crate::workload::pipes::echo;
+use crate::workload::sockets::source;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Builder;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::{Builder, Handle};
 use tokio::task::{self, JoinHandle};
 
 pub struct Tokio<const WORKERS: usize>;
@@ -24,15 +27,16 @@ impl Future for Task {
 }
 
 impl<const WORKERS: usize> Peer for Tokio<WORKERS> {
+    const THREADS: usize = if WORKERS == 0 { 1 } else { WORKERS };
+
     type Task = Task;
 
-    fn run<T: Send + 'static>(main: impl Future<Output = T> + Send + 'static) -> T {
+    fn block_on<T: Send + 'static>(root: impl Future<Output = T> + Send + 'static) -> T {
         let runtime = match WORKERS {
             0 => Builder::new_current_thread().enable_all().build(),
             workers => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
         };
-        let runtime = runtime.expect("tokio starts");
-        runtime.block_on(async { task::spawn(main).await.expect("no task panics") })
+        runtime.expect("tokio starts").block_on(root)
     }
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task {
@@ -41,6 +45,18 @@ impl<const WORKERS: usize> Peer for Tokio<WORKERS> {
 
     fn spawn_detached(future: impl Future<Output = ()> + Send + 'static) {
         task::spawn(future);
+    }
+}
+
+impl<const WORKERS: usize> Foreign for Tokio<WORKERS> {
+    type Handle = Handle;
+
+    fn handle() -> Handle {
+        Handle::current()
+    }
+
+    fn spawn_through(handle: &Handle, future: impl Future<Output = ()> + Send + 'static) {
+        handle.spawn(future);
     }
 }
 
@@ -53,10 +69,21 @@ impl<const WORKERS: usize> Pipes for Tokio<WORKERS> {
 }
 
 impl<const WORKERS: usize> Sockets for Tokio<WORKERS> {
+    type Tcp = Tcp;
+}
+
+impl<const WORKERS: usize> UnixSockets for Tokio<WORKERS> {
+    type Unix = Unix;
+}
+
+pub struct Tcp;
+
+impl Transport for Tcp {
+    type Std = std::net::TcpListener;
     type Listener = TcpListener;
     type Socket = TcpStream;
 
-    fn listen(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    fn listen(listener: Self::Std) -> io::Result<TcpListener> {
         TcpListener::from_std(listener)
     }
 
@@ -66,6 +93,40 @@ impl<const WORKERS: usize> Sockets for Tokio<WORKERS> {
         Ok(socket)
     }
 
+    fn echo<const N: usize>(socket: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        echo::<N>(socket)
+    }
+
+    fn source(socket: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        source(socket)
+    }
+}
+
+pub struct Unix;
+
+impl Transport for Unix {
+    type Std = std::os::unix::net::UnixListener;
+    type Listener = UnixListener;
+    type Socket = UnixStream;
+
+    fn listen(listener: Self::Std) -> io::Result<UnixListener> {
+        UnixListener::from_std(listener)
+    }
+
+    async fn accept(listener: &mut UnixListener) -> io::Result<UnixStream> {
+        Ok(listener.accept().await?.0)
+    }
+
+    fn echo<const N: usize>(socket: UnixStream) -> impl Future<Output = ()> + Send + 'static {
+        echo::<N>(socket)
+    }
+
+    fn source(socket: UnixStream) -> impl Future<Output = ()> + Send + 'static {
+        source(socket)
+    }
+}
+
+impl<const WORKERS: usize> Lean for Tokio<WORKERS> {
     async fn echo_lean(mut socket: TcpStream, answered: fn()) -> io::Result<()> {
         loop {
             socket.readable().await?;
@@ -101,22 +162,24 @@ fn try_read(socket: &TcpStream) -> io::Result<Vec<u8>> {
     socket.try_read(&mut buffer).map(|read| buffer[..read].to_vec())
 }
 
-impl Stream for DuplexStream {
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        AsyncReadExt::read(self, buffer).await
-    }
-
-    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        AsyncWriteExt::write_all(self, bytes).await
+impl<const WORKERS: usize> Timers for Tokio<WORKERS> {
+    fn sleep_until(deadline: Instant) -> impl Future<Output = ()> + Send + 'static {
+        tokio::time::sleep_until(deadline.into())
     }
 }
 
-impl Stream for TcpStream {
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        AsyncReadExt::read(self, buffer).await
-    }
+macro_rules! streams {
+    ($($stream:ty),*) => {$(
+        impl Stream for $stream {
+            async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                AsyncReadExt::read(self, buffer).await
+            }
 
-    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        AsyncWriteExt::write_all(self, bytes).await
-    }
+            async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+                AsyncWriteExt::write_all(self, bytes).await
+            }
+        }
+    )*};
 }
+
+streams!(DuplexStream, TcpStream, UnixStream);

@@ -1,17 +1,17 @@
 //! What things cost while nothing happens. Who can run which is in the files of the things.
 
-use crate::load;
+use crate::cli::Plan;
+use crate::load::{self, Clients, Job, Kind};
 use crate::meter::{Held, Sample};
-use crate::peer::{Peer, Pipes, Sockets, Stream};
-use crate::workload::pipes::{CAPACITY, echo};
-use crate::workload::sockets::listener;
+use crate::peer::{Peer, Pipes, Sockets, Stream, Timers, Transport};
+use crate::workload::pipes::CAPACITY;
+use crate::workload::sockets::{Bind, MESSAGE};
 use crate::workload::tasks::yield_now;
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 /// Tasks that wait for nothing.
 pub async fn tasks<P: Peer>(count: usize) -> Sample {
@@ -29,59 +29,66 @@ pub async fn tasks<P: Peer>(count: usize) -> Sample {
     held.sample(count)
 }
 
+/// Tasks that sleep for longer than this takes.
+pub async fn sleeping<P: Timers>(count: usize) -> Sample {
+    static ASLEEP: AtomicUsize = AtomicUsize::new(0);
+    let deadline = Instant::now() + Duration::from_secs(3600);
+    let held = Held::count();
+    for _ in 0..count {
+        P::spawn_detached(async move {
+            let mut sleep = pin!(P::sleep_until(deadline));
+            let mut counted = false;
+            poll_fn(|cx| {
+                let poll = sleep.as_mut().poll(cx);
+                if !std::mem::replace(&mut counted, true) {
+                    ASLEEP.fetch_add(1, Ordering::Relaxed);
+                }
+                poll
+            })
+            .await;
+        });
+    }
+    while ASLEEP.load(Ordering::Relaxed) < count {
+        yield_now().await;
+    }
+    held.sample(count)
+}
+
 /// Connections whose clients are silent, and a task that reads from each.
 pub async fn connections<P: Sockets>(count: usize) -> Sample {
-    load::allow_many_files();
-    let (listener, address) = listener();
-    let mut listener = P::listen(listener).expect("the runtime takes the socket");
-    let _clients = load::Clients::idle(address, count);
     // The first ones fill what grows once.
-    let mut held = Held::count();
     let first = count / 10;
-    for number in 0..count {
-        if number == first {
-            settle::<P>().await;
-            held = Held::count();
-        }
-        let socket = P::accept(&mut listener).await.expect("the clients connect");
-        P::spawn_detached(echo(socket));
-    }
+    let mut silent = Silent::<P>::listen(count);
+    silent.accept(first).await;
+    settle::<P>().await;
+    let held = Held::count();
+    silent.accept(count - first).await;
     settle::<P>().await;
     held.sample(count - first)
 }
 
-/// Connections that have answered a message and wait for the next, in a `way` that holds as little as
-/// it can meanwhile. The clients are in this process, but they are only descriptors.
-pub async fn idle<P: Sockets, F>(count: usize, way: fn(P::Socket, fn()) -> F) -> Sample
-where
-    F: Future<Output = io::Result<()>> + Send + 'static,
-{
-    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
-    load::allow_many_files();
-    let (listener, address) = listener();
-    let mut listener = P::listen(listener).expect("the runtime takes the socket");
-    let mut clients = Vec::with_capacity(count);
-    // The first ones fill what grows once.
-    let mut held = Held::count();
-    let first = count / 10;
-    for number in 0..count {
-        if number == first {
-            settle::<P>().await;
-            held = Held::count();
-        }
-        let mut client = TcpStream::connect(address).expect("the listener is there");
-        let socket = P::accept(&mut listener).await.expect("the client connects");
-        let serve = way(socket, || _ = ANSWERED.fetch_add(1, Ordering::Relaxed));
-        P::spawn_detached(async { serve.await.expect("the client stays") });
-        client.write_all(b"hello\n").expect("the server is there");
-        while ANSWERED.load(Ordering::Relaxed) <= number {
-            yield_now().await;
-        }
-        client.read_exact(&mut [0; 6]).expect("the server has answered");
-        clients.push(client);
+/// A server whose clients connect and say nothing.
+pub struct Silent<P: Sockets> {
+    listener: <P::Tcp as Transport>::Listener,
+    _clients: Clients,
+}
+
+impl<P: Sockets> Silent<P> {
+    pub fn listen(count: usize) -> Self {
+        load::allow_many_files();
+        let (listener, address) = Bind::bind();
+        let listener = P::Tcp::listen(listener).expect("the runtime takes the socket");
+        let job = Job { kind: Kind::Idle, connections: count, apart: false, address };
+        // They have no plan.
+        Self { listener, _clients: Clients::start(&job, Plan { quick: false }) }
     }
-    settle::<P>().await;
-    held.sample(count - first)
+
+    pub async fn accept(&mut self, count: usize) {
+        for _ in 0..count {
+            let socket = P::Tcp::accept(&mut self.listener).await.expect("the clients connect");
+            P::spawn_detached(P::Tcp::echo::<MESSAGE>(socket));
+        }
+    }
 }
 
 /// Pairs that are held, and before that, if they are to be `used`, had something to do.
@@ -122,7 +129,7 @@ async fn wait(stream: &mut impl Stream) {
 }
 
 /// Lets every task that was spawned get as far as it can.
-async fn settle<P: Peer>() {
+pub async fn settle<P: Peer>() {
     for _ in 0..100 {
         yield_now().await;
     }

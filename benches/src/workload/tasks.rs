@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
-pub fn run<P: Peer>(workload: &str, plan: Plan) -> Option<Sample> {
+pub fn run<P: Peer>(workload: &str, plan: Plan) {
     let meter = Meter::new(plan);
-    Some(match workload {
+    match workload {
         "spawn-10k" => P::run(spawn_many::<P>(meter)),
         "spawn-await" => P::run(spawn_await::<P>(meter)),
         "spawn-detached" => P::run(spawn_detached::<P>(meter)),
         "yield-1000" => P::run(yield_many::<P>(meter)),
         "yield-1" => P::run(yield_one(meter)),
         "memory-task" => P::run(memory::tasks::<P>(plan.held(1_000_000))),
-        _ => return None,
-    })
+        _ => {}
+    }
 }
 
 async fn spawn_many<P: Peer>(mut meter: Meter) -> Sample {
@@ -47,7 +47,7 @@ async fn spawn_await<P: Peer>(mut meter: Meter) -> Sample {
 async fn spawn_detached<P: Peer>(mut meter: Meter) -> Sample {
     let open = Arc::new(Open::default());
     while meter.goes_on() {
-        open.count.store(1000, Ordering::Relaxed);
+        open.expect(1000);
         for _ in 0..1000 {
             let open = open.clone();
             P::spawn_detached(async move { open.done() });
@@ -99,13 +99,18 @@ pub fn yield_now() -> impl Future<Output = ()> + Send {
 
 /// How many detached tasks are still to come, and who waits for the last.
 #[derive(Default)]
-struct Open {
+pub struct Open {
     count: AtomicUsize,
     waiter: Mutex<Option<Waker>>,
 }
 
 impl Open {
-    fn done(&self) {
+    pub fn expect(&self, count: usize) {
+        // Relaxed: the tasks that count it down are spawned after this.
+        self.count.store(count, Ordering::Relaxed);
+    }
+
+    pub fn done(&self) {
         // AcqRel: the last one sees what the others did before it says so.
         if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waiter = self.waiter.lock().expect("no panic").take();
@@ -113,7 +118,7 @@ impl Open {
         }
     }
 
-    async fn all_done(&self) {
+    pub async fn all_done(&self) {
         poll_fn(|cx| {
             *self.waiter.lock().expect("no panic") = Some(cx.waker().clone());
             // After the waker is in place: the last task either sees it or was seen.
