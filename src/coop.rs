@@ -24,19 +24,21 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 /// Units that a task may spend in one poll (tokio's number, which its users have tuned for years).
-const LIMIT: u8 = 128;
+const LIMIT: i64 = 128;
 
-/// Marks that no budget applies; charging leaves it as it is.
-const UNLIMITED: u8 = u8::MAX;
+/// No budget applies: so much is never spent, [`LIMIT`] at a time, and charging it costs less than
+/// asking.
+const UNLIMITED: i64 = i64::MAX / 2;
 
 std::thread_local! {
     // Not behind the loom switch: models run without a budget.
-    static BUDGET: Cell<u8> = const { Cell::new(UNLIMITED) };
+    static BUDGET: Cell<i64> = const { Cell::new(UNLIMITED) };
 }
 
-/// What is left of a budget; the executor moves it in and out around a poll.
+/// What is left of a budget, or by how much it was exceeded; the executor moves it in and out around
+/// a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget(u8);
+pub(crate) struct Budget(i64);
 
 impl Budget {
     /// What a poll starts with.
@@ -47,7 +49,7 @@ impl Budget {
     /// What the next task of a run-next chain starts with: one unit less, so that a chain ends;
     /// nothing if none is left.
     pub(crate) fn inherit(self) -> Option<Self> {
-        self.0.checked_sub(1).map(Self)
+        (self.0 > 0).then_some(Self(self.0 - 1))
     }
 
     /// Puts this budget in force on the calling thread and returns the one that was.
@@ -59,9 +61,11 @@ impl Budget {
 /// Lets a leaf operation pass, or, with an empty budget, asks for another poll and says `Pending`.
 #[inline]
 pub(crate) fn gate(cx: &mut Context<'_>) -> Poll<()> {
-    if has_budget_remaining() {
-        return Poll::Ready(());
-    }
+    if has_budget_remaining() { Poll::Ready(()) } else { give_way(cx) }
+}
+
+#[cold]
+fn give_way(cx: &mut Context<'_>) -> Poll<()> {
     cx.waker().wake_by_ref();
     Poll::Pending
 }
@@ -69,11 +73,8 @@ pub(crate) fn gate(cx: &mut Context<'_>) -> Poll<()> {
 /// Charges a leaf operation that completed and moved `bytes` bytes.
 #[inline]
 pub(crate) fn charge(bytes: usize) {
-    let budget = BUDGET.get();
-    if budget != UNLIMITED {
-        let units = 1 + (bytes >> 14);
-        BUDGET.set(usize::from(budget).saturating_sub(units) as u8);
-    }
+    let more = (bytes >> 14).min(LIMIT as usize - 1);
+    BUDGET.set(BUDGET.get() - 1 - more as i64);
 }
 
 /// What is left, for [`charge_if_nothing_was`].
@@ -99,7 +100,7 @@ pub(crate) fn charge_if_nothing_was(before: Budget) {
 /// ```
 #[inline]
 pub fn has_budget_remaining() -> bool {
-    BUDGET.get() != 0
+    BUDGET.get() > 0
 }
 
 /// Spends one unit, after giving way to other tasks if none is left.

@@ -159,7 +159,8 @@ impl<T: Ready + ?Sized, I: Into<Interest> + Copy> Drop for Waiting<'_, T, I> {
 }
 
 /// An operation on nothing never waits: the leaf says whether it is an error, else it is `empty`.
-#[inline]
+#[cold]
+#[inline(never)]
 fn poll_empty<T>(
     cx: &mut Context<'_>,
     empty: T,

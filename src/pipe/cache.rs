@@ -21,6 +21,7 @@ std::thread_local! {
     static CACHE: RefCell<[Class; CLASSES]> = const { RefCell::new([const { Vec::new() }; CLASSES]) };
 }
 
+#[inline]
 fn class(capacity: usize) -> usize {
     (capacity.trailing_zeros() - MIN_BLOCK.trailing_zeros()) as usize
 }
@@ -42,9 +43,10 @@ pub(super) fn put(mut segment: Box<Segment>) {
     let capacity = segment.capacity();
     // When the thread's locals are gone the closure is dropped, and the block with it.
     let _ = CACHE.try_with(move |cache| {
-        let class = &mut cache.borrow_mut()[class(capacity)];
-        if class.len() < (CLASS_BYTES / capacity).max(2) {
-            class.push(segment);
+        let (index, mut classes) = (class(capacity), cache.borrow_mut());
+        let most = (CLASS_BYTES / MIN_BLOCK) >> index;
+        if classes[index].len() < most.max(2) {
+            classes[index].push(segment);
         }
     });
 }

@@ -13,10 +13,12 @@ use loom::thread;
 
 use super::lane::lane_at;
 use super::listen_with;
+use super::ops;
 use super::reader::{Fill, Reader};
 use super::word::MAX_DISTANCE;
 use super::writer::{Space, Writer};
 use crate::contain;
+use crate::io_core::{BorrowedBuf, NonBlocking};
 
 /// Explores a model. Wakers are called inside a net, which must not catch what loom has to say.
 fn model(f: impl Fn() + Send + Sync + 'static) {
@@ -32,13 +34,9 @@ fn lane(limit: usize) -> (Writer, Reader) {
 }
 
 fn write(writer: &mut Writer, bytes: &[u8]) -> usize {
-    match writer.space(bytes.len()) {
-        Space::Free(space) => {
-            let amount = space.min(bytes.len());
-            writer.write_one(&bytes[..amount]);
-            amount
-        }
-        Space::Full | Space::Broken => 0,
+    match ops::write(writer, bytes) {
+        Ok(NonBlocking::Ready(amount)) => amount,
+        Ok(NonBlocking::WouldBlock) | Err(_) => 0,
     }
 }
 
@@ -55,20 +53,14 @@ async fn write_all(writer: &mut Writer, mut bytes: &[u8]) -> bool {
 
 async fn read_to_end(reader: &mut Reader, most: usize) -> Vec<u8> {
     let mut got = Vec::new();
+    let mut memory = vec![0; most];
     loop {
         poll_fn(|cx| reader.poll_fill(cx)).await;
-        match reader.fill(1) {
-            Fill::Data => {
-                let mut left = most;
-                reader.read(|piece| {
-                    let taken = piece.len().min(left);
-                    got.extend_from_slice(&piece[..taken]);
-                    left -= taken;
-                    taken
-                });
-            }
-            Fill::Empty => {}
-            Fill::End => return got,
+        let mut buf = BorrowedBuf::from(&mut memory[..]);
+        match ops::read(reader, buf.unfilled()).unwrap() {
+            NonBlocking::Ready(()) if buf.is_empty() => return got,
+            NonBlocking::Ready(()) => got.extend_from_slice(buf.filled()),
+            NonBlocking::WouldBlock => {}
         }
     }
 }

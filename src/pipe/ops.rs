@@ -68,11 +68,12 @@ fn writable(writer: &Writer) -> Readiness {
 #[inline]
 pub(super) fn read(reader: &mut Reader, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
     match reader.read_fast(&mut buf) {
-        0 => read_slow(reader, buf),
-        read => {
+        Some(NonBlocking::Ready(read)) => {
             coop::charge(read);
             Ok(NonBlocking::Ready(()))
         }
+        Some(NonBlocking::WouldBlock) => Ok(NonBlocking::WouldBlock),
+        None => read_slow(reader, buf),
     }
 }
 

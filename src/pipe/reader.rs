@@ -11,7 +11,7 @@ use super::segment::{Held, Segment, free};
 use super::word::{
     BUSY, CLOSED, DETACHED, Patience, Registered, WAIT, advance, distance, position,
 };
-use crate::io_core::BorrowedCursor;
+use crate::io_core::{BorrowedCursor, NonBlocking};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::*;
 
@@ -41,32 +41,37 @@ impl Reader {
         Self { lane, current: Held::new(ptr::null_mut()), seen }
     }
 
-    /// Reads what there is, up to the rest of `buf`, if that lies in one piece: as most reads do.
-    /// 0 says that nothing was done.
+    /// Reads what there is, up to the rest of `buf`, or finds that there is nothing yet. `None` says
+    /// that it is not so simple, because the bytes lie in two pieces, say, and nothing was done.
     #[inline]
-    pub(super) fn read_fast(&mut self, buf: &mut BorrowedCursor<'_>) -> usize {
+    pub(super) fn read_fast(&mut self, buf: &mut BorrowedCursor<'_>) -> Option<NonBlocking<usize>> {
         let at = self.at();
         let room = buf.capacity();
         if distance(position(self.seen), at) < room {
             self.seen = self.lane.tail.seen();
+            if position(self.seen) == at && self.seen & CLOSED == 0 {
+                return Some(NonBlocking::WouldBlock);
+            }
         }
         let len = room.min(distance(position(self.seen), at));
         if len == 0 {
-            return 0;
+            return None;
         }
-        if self.current.get().is_none() {
-            self.take_first();
-        }
-        let Some(current) = self.current.get() else { return 0 };
+        let current = match self.current.get() {
+            Some(current) => current,
+            None => {
+                self.take_first();
+                self.current.get()?
+            }
+        };
         // Ordering: Acquire pairs with the Release in `Writer::link`, for `base`.
-        let next = current.next.load(Acquire);
-        if !next.is_null() && self.len_until(next, at) < len {
-            return 0;
+        let next = Held::new(current.next.load(Acquire));
+        if next.get().is_some_and(|next| distance(next.base, at) < len) {
+            return None;
         }
-        let Some(piece) = current.get(distance(at, current.base), len) else { return 0 };
-        buf.append(piece);
+        buf.append(current.get(distance(at, current.base), len)?);
         self.lane.head.publish(advance(at, len));
-        len
+        Some(NonBlocking::Ready(len))
     }
 
     /// Looks for bytes: sees all there are unless those that were seen are as many as `wanted`.

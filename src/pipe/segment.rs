@@ -163,7 +163,7 @@ impl Segment {
 
 #[inline]
 fn part<T>(all: &[T], offset: usize, len: usize) -> Option<&[T]> {
-    all.get(offset..)?.get(..len)
+    all.get(offset..offset.wrapping_add(len))
 }
 
 impl Data {

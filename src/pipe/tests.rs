@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::lane::{lane, lane_at};
+use super::ops;
 use super::reader::{Fill, Reader};
 use super::word::MAX_DISTANCE;
 use super::writer::{Space, Writer};
+use crate::io_core::{BorrowedBuf, NonBlocking};
 
 /// A small generator (xorshift64*), so that a failure can be repeated from its seed.
 struct Random(u64);
@@ -41,26 +43,18 @@ impl Wake for Panics {
 }
 
 fn write(writer: &mut Writer, bytes: &[u8]) -> usize {
-    match writer.space(bytes.len()) {
-        Space::Free(space) => {
-            let amount = space.min(bytes.len());
-            writer.write_one(&bytes[..amount]);
-            amount
-        }
-        Space::Full | Space::Broken => 0,
+    match ops::write(writer, bytes) {
+        Ok(NonBlocking::Ready(amount)) => amount,
+        Ok(NonBlocking::WouldBlock) | Err(_) => 0,
     }
 }
 
 fn read(reader: &mut Reader, most: usize) -> Vec<u8> {
-    let mut got = Vec::new();
-    if most > 0 && reader.fill(most) == Fill::Data {
-        reader.read(|piece| {
-            let taken = piece.len().min(most - got.len());
-            got.extend_from_slice(&piece[..taken]);
-            taken
-        });
-    }
-    got
+    let mut memory = vec![0; most];
+    let mut buf = BorrowedBuf::from(&mut memory[..]);
+    let done = ops::read(reader, buf.unfilled()).unwrap();
+    assert!(done.is_ready() || buf.is_empty());
+    buf.filled().to_vec()
 }
 
 /// Random operations on both ends, with every answer predicted by a queue.

@@ -74,10 +74,12 @@ impl Writer {
         }
         let tail = lane.tail.begin();
         let at = position(tail);
-        let written = tail & DETACHED == 0
-            && self.last.get().is_some_and(|last| last.write(distance(at, last.base), bytes));
-        if !written {
-            self.write_across(tail, bytes);
+        if tail & DETACHED != 0 {
+            self.attach(at, bytes.len());
+        }
+        let last = self.last.get();
+        if !last.is_some_and(|last| last.write(distance(at, last.base), bytes)) {
+            self.write_across(at, bytes);
         }
         self.lane.tail.finish(tail, advance(at, bytes.len()));
         true
@@ -160,11 +162,7 @@ impl Writer {
 
     /// In a section: copies all of `bytes` in, which takes at least one more block.
     #[cold]
-    fn write_across(&mut self, tail: usize, mut bytes: &[u8]) {
-        let mut at = position(tail);
-        if tail & DETACHED != 0 {
-            self.attach(at, bytes.len());
-        }
+    fn write_across(&mut self, mut at: usize, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let copied = self.append(at, bytes);
             bytes = &bytes[copied..];
@@ -220,8 +218,7 @@ impl Writer {
     /// In a section: begins the list anew; the reader has none.
     #[cold]
     fn attach(&mut self, at: usize, wanted: usize) {
-        let block = self.block(at, wanted);
-        self.start(block);
+        self.start(Segment::block(at, wanted)); // the reader has taken the spare one back
     }
 
     /// In a section: makes this segment the list.
