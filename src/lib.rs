@@ -46,6 +46,7 @@
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |
 //! | [`net`] | TCP and Unix sockets |
+//! | [`signal`] | ctrl-c and the signals of Unix |
 //! | [`time`] | `sleep`, `timeout`, `interval`, and a clock that tests can stop |
 //!
 //! # Choosing
@@ -130,6 +131,8 @@ mod blocking;
 mod executor;
 #[cfg(not(loom))]
 pub mod net;
+#[cfg(all(unix, not(loom)))]
+pub mod signal;
 #[cfg(not(loom))]
 pub mod time;
 

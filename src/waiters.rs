@@ -28,6 +28,11 @@ struct List {
 pub(crate) struct Place(Option<(u64, usize)>);
 
 impl Waiters {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(List { wakers: Slab::new(), epoch: 0 }))
+    }
+
     /// Leaves `waker` in the list, or in `place` if that is still listed.
     pub(crate) fn register(&self, place: &mut Place, waker: &Waker) {
         let is_there = self.0.lock().at(place).is_some_and(|there| there.will_wake(waker));

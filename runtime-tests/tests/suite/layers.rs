@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("executor", &["contain", "coop", "driver", "task"]),
     ("blocking", &["task"]),
     ("net", &["blocking", "coop", "driver", "io_core", "pipe", "sys"]),
+    ("signal", &["coop", "sys", "waiters"]),
     ("time", &["contain", "coop", "driver"]),
     // Machinery.
     ("task", &["contain", "coop", "waiters"]),

@@ -5,4 +5,5 @@ mod drain;
 mod join_set;
 mod locals;
 mod scopes;
+mod signals;
 mod tokens;
