@@ -29,7 +29,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::sync::Arc;
-use crate::task::{self, JoinHandle, OwnedTasks, Runnable, Schedule};
+use crate::task::{self, JoinHandle, OnPanic, OwnedTasks, Runnable, Schedule};
 
 /// Starts a thread that runs the given body.
 pub(crate) type Start = dyn Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync;
@@ -95,11 +95,12 @@ impl Pool {
         keep_alive: Duration,
         start: Box<Start>,
         on_idle: Box<Idle>,
+        on_panic: Option<OnPanic>,
     ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             ended: Condvar::new(),
-            owned: OwnedTasks::new(1),
+            owned: OwnedTasks::new(1).on_panic(on_panic),
             start,
             on_idle,
             max_threads,

@@ -171,6 +171,10 @@ impl Scheduler {
         let mut visit = Visit { scheduler: self, parker: &parker, seat: None, waits: false };
         loop {
             visit.try_sit();
+            assert!(
+                !self.has_panicked(),
+                "a task panicked, and the runtime is built to shut down then: its tasks are gone"
+            );
             if root.take_woken() {
                 let outside = visit.seat.as_ref().map_or(Budget::FULL, Seat::root_budget).replace();
                 let _restore = RestoreBudget(outside);
@@ -190,6 +194,14 @@ impl Scheduler {
     pub(crate) fn unpark_guest(&self) {
         let parker = self.guest.parker.lock().clone();
         if let Some(parker) = parker {
+            self.finish_unpark(parker.unpark());
+        }
+    }
+
+    /// Unparks everybody who waits for the seat, for what concerns all of them.
+    pub(super) fn unpark_bystanders(&self) {
+        let bystanders = self.guest.bystanders.lock().clone();
+        for parker in bystanders {
             self.finish_unpark(parker.unpark());
         }
     }

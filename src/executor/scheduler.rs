@@ -16,7 +16,7 @@ use crate::contain::contain;
 use crate::driver::{self, Driver};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use crate::task::{self, JoinHandle, OwnedTasks, Runnable, Schedule};
+use crate::task::{self, JoinHandle, OnPanic, OwnedTasks, Runnable, Schedule};
 
 pub(crate) type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
 
@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) global_queue_interval: u32,
     pub(crate) on_park: Option<Hook>,
     pub(crate) on_unpark: Option<Hook>,
+    /// Told when a task has panicked.
+    pub(crate) on_panic: Option<OnPanic>,
     /// Whether a worker without work may look for some before it sleeps: not if there are fewer
     /// cores than workers.
     pub(crate) may_spin: bool,
@@ -61,6 +63,8 @@ pub(crate) struct Scheduler {
     pub(super) spinner: crate::sync::Mutex<()>,
     pub(super) driver_handle: std::sync::Arc<driver::Handle>,
     shut_down: AtomicBool,
+    /// It was shut down because a task panicked, so nobody may go on as if nothing had happened.
+    panicked: AtomicBool,
     /// Pool workers that have not stopped, or 1 for a current-thread runtime not yet torn down.
     alive: Mutex<usize>,
     stopped: Condvar,
@@ -119,13 +123,14 @@ pub(crate) fn new(
         remotes,
         parkers: (0..workers).map(|_| Arc::new(Parker::new())).collect(),
         injector: crate::sync::Queue::new(),
-        owned: OwnedTasks::new(workers + 1),
+        owned: OwnedTasks::new(workers + 1).on_panic(config.on_panic.clone()),
         idle: Idle::new(workers),
         guest,
         driver: crate::sync::Mutex::new(driver),
         spinner: crate::sync::Mutex::new(()),
         driver_handle,
         shut_down: AtomicBool::new(false),
+        panicked: AtomicBool::new(false),
         alive: Mutex::new(workers.max(1)),
         stopped: Condvar::new(),
         config,
@@ -276,6 +281,20 @@ impl Scheduler {
         if self.workers == 0 {
             self.tear_down_current_thread();
         }
+    }
+
+    /// Shuts down because a task has panicked; every `block_on` panics then. Does not wait.
+    pub(crate) fn begin_shutdown_for_panic(self: &Arc<Self>) {
+        // Ordering: Release pairs with `has_panicked`. Who is woken by the shutdown, or by the end of
+        // the task, which is yet to come, sees the flag.
+        self.panicked.store(true, Ordering::Release);
+        self.begin_shutdown();
+        self.unpark_bystanders();
+    }
+
+    pub(super) fn has_panicked(&self) -> bool {
+        // Ordering: Acquire pairs with `begin_shutdown_for_panic`.
+        self.panicked.load(Ordering::Acquire)
     }
 
     /// Waits until the workers have stopped and every task is dropped. `false` if it took longer.

@@ -11,6 +11,7 @@ use crate::blocking::{Idle, Pool, Start};
 use crate::contain::contain;
 use crate::driver;
 use crate::executor::{self, Config, Hook};
+use crate::task::OnPanic;
 
 /// More workers than any machine has cores for.
 const MAX_WORKERS: usize = 1024;
@@ -42,7 +43,19 @@ pub struct Builder {
     global_queue_interval: u32,
     on_park: Option<Hook>,
     on_unpark: Option<Hook>,
+    on_unhandled_panic: UnhandledPanic,
     start_paused: bool,
+}
+
+/// What a runtime does when a task panics; see [`Builder::on_unhandled_panic`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// The panic ends up in the task's `JoinHandle`, and concerns nobody else.
+    #[default]
+    Ignore,
+    /// The runtime shuts down, and every `block_on` on it panics.
+    ShutdownRuntime,
 }
 
 #[derive(Clone)]
@@ -91,6 +104,7 @@ impl Builder {
             global_queue_interval: 61,
             on_park: None,
             on_unpark: None,
+            on_unhandled_panic: UnhandledPanic::Ignore,
             start_paused: false,
         }
     }
@@ -249,6 +263,34 @@ impl Builder {
         self
     }
 
+    /// What happens when a task or a blocking job panics; by default nothing, but for its `JoinHandle`.
+    ///
+    /// With [`ShutdownRuntime`](UnhandledPanic::ShutdownRuntime) the first panic shuts the runtime down,
+    /// whether or not somebody holds the handle: tasks are dropped, new ones refused, and each
+    /// [`block_on`](Runtime::block_on) that is under way or comes later panics, so that the program
+    /// does not go on with half of its tasks. The panic of the future of `block_on` itself goes to its
+    /// caller and shuts down nothing.
+    ///
+    /// ```
+    /// use runtime::{Builder, UnhandledPanic};
+    ///
+    /// let runtime = Builder::new_multi_thread()
+    ///     .on_unhandled_panic(UnhandledPanic::ShutdownRuntime)
+    ///     .build()?;
+    /// let main = std::thread::spawn(move || {
+    ///     runtime.block_on(async {
+    ///         runtime::spawn(async { panic!("on purpose") });
+    ///         std::future::pending::<()>().await
+    ///     })
+    /// });
+    /// assert!(main.join().is_err());
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn on_unhandled_panic(&mut self, policy: UnhandledPanic) -> &mut Self {
+        self.on_unhandled_panic = policy;
+        self
+    }
+
     /// Starts with a paused clock, which jumps to the next timer whenever nothing else is left to
     /// do: for tests. See [`time::pause`](crate::time::pause).
     ///
@@ -304,6 +346,7 @@ impl Builder {
                 self.thread_keep_alive,
                 self.starter(inner),
                 on_idle(inner),
+                self.panic_hook(inner),
             );
             let jobs = blocking.clone();
             let config = Config {
@@ -312,6 +355,7 @@ impl Builder {
                 global_queue_interval: self.global_queue_interval,
                 on_park: self.on_park.clone(),
                 on_unpark: self.on_unpark.clone(),
+                on_panic: self.panic_hook(inner),
                 may_spin: cores > 1 && workers <= cores,
                 may_advance: Arc::new(move || jobs.is_idle()),
             };
@@ -319,7 +363,8 @@ impl Builder {
             pool_workers = workers;
             Inner { scheduler, driver: driver_handle, blocking }
         });
-        let mut runtime = Runtime { handle: Handle { inner }, threads: Vec::new() };
+        let mut runtime = Runtime { handle: Handle { inner }, threads: None };
+        let mut threads = Vec::new();
         let mut refused = None;
         for worker in pool_workers {
             if refused.is_some() {
@@ -337,7 +382,7 @@ impl Builder {
                 }
             };
             match self.threads.start(runtime.handle.clone(), body) {
-                Ok(thread) => runtime.threads.push(thread),
+                Ok(thread) => threads.push(thread),
                 Err(error) => {
                     refused = Some(error);
                     if let Some(worker) = take(&slot) {
@@ -346,8 +391,26 @@ impl Builder {
                 }
             }
         }
+        runtime.threads = Some(threads);
         // Dropping the runtime ends the threads that did start.
         refused.map_or(Ok(runtime), Err)
+    }
+
+    /// What the panic of a task is told to. It holds no runtime alive.
+    fn panic_hook(&self, inner: &Weak<Inner>) -> Option<OnPanic> {
+        if self.on_unhandled_panic == UnhandledPanic::Ignore {
+            return None;
+        }
+        let inner = Weak::clone(inner);
+        Some(Arc::new(move || {
+            // The destructors of tasks that a shutdown cancels may panic as well.
+            if let Some(inner) = inner.upgrade()
+                && !inner.scheduler.is_shut_down()
+            {
+                inner.scheduler.begin_shutdown_for_panic();
+                inner.blocking.begin_shutdown();
+            }
+        }))
     }
 
     /// How the blocking pool starts a thread. It holds no runtime alive.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-pub use self::builder::Builder;
+pub use self::builder::{Builder, UnhandledPanic};
 pub use self::scope::{Scope, scope};
 pub use self::tracker::{DrainReport, LeftTask, TaskTracker};
 use crate::blocking::{self, Pool};
@@ -74,7 +74,8 @@ std::thread_local! {
 #[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
-    threads: Vec<thread::JoinHandle<()>>,
+    /// `None` once it was told to shut down.
+    threads: Option<Vec<thread::JoinHandle<()>>>,
 }
 
 /// How long a shutdown waits.
@@ -116,7 +117,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If called from async code, whose thread it would block; and with the future's own panic.
+    /// If called from async code, whose thread it would block; with the future's own panic; and if a
+    /// task panicked and the runtime was [built](Builder::on_unhandled_panic) to shut down then.
     ///
     /// ```
     /// let runtime = runtime::Runtime::new().unwrap();
@@ -210,13 +212,10 @@ impl Runtime {
     }
 
     fn shut_down(&mut self, wait: Wait) {
+        let Some(threads) = self.threads.take() else { return };
         let inner = Arc::clone(&self.handle.inner);
-        if inner.scheduler.is_shut_down() {
-            return;
-        }
         // Destructors of tasks may run here and expect to be inside the runtime.
         let _inside = self.handle.enter();
-        let threads = std::mem::take(&mut self.threads);
         inner.blocking.begin_shutdown();
         inner.scheduler.begin_shutdown();
         match wait {

@@ -20,7 +20,11 @@ use crate::sync::Mutex;
 /// A scheduler always passes the same `OwnedTasks` to its tasks' [`Runnable::run`].
 pub(crate) struct OwnedTasks {
     shards: Box<[Shard]>,
+    on_panic: Option<OnPanic>,
 }
+
+/// Told that a task has panicked, before the task is complete. It must not unwind.
+pub(crate) type OnPanic = std::sync::Arc<dyn Fn() + Send + Sync>;
 
 // A cache line each, so that workers do not disturb one another.
 #[repr(align(64))]
@@ -48,7 +52,20 @@ impl OwnedTasks {
     pub(crate) fn new(shards: usize) -> Self {
         assert!((1..=MAX_SHARDS).contains(&shards), "1 to {MAX_SHARDS} shards");
         let shards = (0..shards).map(|_| Shard(Mutex::new(List::default())));
-        Self { shards: shards.collect() }
+        Self { shards: shards.collect(), on_panic: None }
+    }
+
+    /// These lists, with someone to be told of panics.
+    pub(crate) fn on_panic(mut self, on_panic: Option<OnPanic>) -> Self {
+        self.on_panic = on_panic;
+        self
+    }
+
+    #[cold]
+    pub(super) fn a_task_has_panicked(&self) {
+        if let Some(on_panic) = &self.on_panic {
+            on_panic();
+        }
     }
 
     /// From now on a task that is `Pending` for the first time is cancelled.

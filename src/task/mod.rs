@@ -92,7 +92,7 @@ pub use current::{Id, id, try_id};
 pub use error::JoinError;
 pub use join::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
-pub(crate) use list::OwnedTasks;
+pub(crate) use list::{OnPanic, OwnedTasks};
 pub use local::{AccessError, LocalKey};
 pub(crate) use runnable::{After, Runnable};
 pub use token::{CancellationToken, Cancelled, DropGuard};

@@ -142,6 +142,7 @@ fn complete(
     }
     if let Some(panic) = panic {
         task.put_panic(panic);
+        owned.into_iter().for_each(OwnedTasks::a_task_has_panicked);
     }
     if !seen.has_join() {
         // Dropped here: on the runtime, and in the task's name.

@@ -4,6 +4,7 @@
 mod drain;
 mod join_set;
 mod locals;
+mod panics;
 mod scopes;
 mod signals;
 mod tokens;
