@@ -9,6 +9,7 @@
 
 #![allow(dead_code, unused_imports)] // each build of the switch uses its own part
 
+use std::ops::Deref;
 use std::sync::PoisonError;
 
 #[cfg(not(loom))]
@@ -77,6 +78,21 @@ impl<T> Mutex<T> {
 
     pub(crate) fn into_inner(self) -> T {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value alone on its cache lines: what one core writes all the time is not beside what others
+/// read. Two lines, because processors fetch them in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 

@@ -17,7 +17,7 @@ use std::task::Waker;
 use slab::Slab;
 
 use super::source::{self, ERROR, PRIORITY, RD_CLOSED, READ, Source, WR_CLOSED, WRITE};
-use crate::sync::Mutex;
+use crate::sync::{Apart, Mutex};
 
 /// The token of the unpark event; no slot reaches it.
 const UNPARK: mio::Token = mio::Token(usize::MAX);
@@ -30,7 +30,7 @@ const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
 pub(super) struct Reactor {
     registry: mio::Registry,
     waker: mio::Waker,
-    table: Mutex<Table>,
+    table: Apart<Mutex<Table>>,
 }
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Reactor {
         Ok(Self {
             registry: registry.try_clone()?,
             waker: mio::Waker::new(registry, UNPARK)?,
-            table: Mutex::new(Table::new()),
+            table: Apart(Mutex::new(Table::new())),
         })
     }
 

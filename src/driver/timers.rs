@@ -26,8 +26,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::wheel::{TimerId, Wheel};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::{Apart, Mutex};
 
 #[cfg(all(test, loom))]
 mod models;
@@ -82,7 +82,7 @@ pub(crate) struct Timers {
     base: Instant,
     closed: AtomicBool,
     /// Until when the leader sleeps, in nanoseconds since `base`.
-    waiting_until: AtomicU64,
+    waiting_until: Apart<AtomicU64>,
     shards: Box<[Shard]>,
 }
 
@@ -110,7 +110,7 @@ impl Timers {
         Self {
             base,
             closed: AtomicBool::new(false),
-            waiting_until: AtomicU64::new(NOT_WAITING),
+            waiting_until: Apart(AtomicU64::new(NOT_WAITING)),
             shards: std::iter::repeat_with(shard).take(shards).collect(),
         }
     }

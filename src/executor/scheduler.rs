@@ -14,8 +14,8 @@ use super::queue::{self, Queue};
 use super::worker::{Core, Worker};
 use crate::contain::contain;
 use crate::driver::{self, Driver};
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::sync::{Apart, Arc};
 use crate::task::{self, JoinHandle, OnPanic, OwnedTasks, Runnable, Schedule};
 
 pub(crate) type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
@@ -42,7 +42,7 @@ pub(crate) struct Config {
 #[derive(Debug)]
 pub(super) struct Remote {
     pub(super) queue: Arc<Queue<Runnable>>,
-    /// How many turns of its loop the worker has made.
+    /// How many turns of its loop the worker has made. Written at each of them.
     pub(super) tick: AtomicU32,
 }
 
@@ -51,16 +51,16 @@ pub(crate) struct Scheduler {
     pub(super) config: Config,
     pub(super) workers: usize,
     /// The pool's workers, then the guest.
-    pub(super) remotes: Box<[Remote]>,
+    pub(super) remotes: Box<[Apart<Remote>]>,
     parkers: Box<[Arc<Parker>]>,
     pub(super) injector: crate::sync::Queue<Runnable>,
     pub(super) owned: OwnedTasks,
-    pub(super) idle: Idle,
+    pub(super) idle: Apart<Idle>,
     pub(super) guest: Guest,
     /// Held while a worker blocks in the driver or polls it; nobody else is called under it.
-    pub(super) driver: crate::sync::Mutex<Driver>,
+    pub(super) driver: Apart<crate::sync::Mutex<Driver>>,
     /// Held by a worker that spins without the driver.
-    pub(super) spinner: crate::sync::Mutex<()>,
+    pub(super) spinner: Apart<crate::sync::Mutex<()>>,
     pub(super) driver_handle: std::sync::Arc<driver::Handle>,
     shut_down: AtomicBool,
     /// It was shut down because a task panicked, so nobody may go on as if nothing had happened.
@@ -116,6 +116,7 @@ pub(crate) fn new(
     let remotes = cores
         .iter()
         .map(|core| Remote { queue: Arc::clone(core.queue.shared()), tick: AtomicU32::new(0) })
+        .map(Apart)
         .collect();
     let guest = Guest::new(cores.pop().expect("one core more than workers"));
     let scheduler = Arc::new(Scheduler {
@@ -124,10 +125,10 @@ pub(crate) fn new(
         parkers: (0..workers).map(|_| Arc::new(Parker::new())).collect(),
         injector: crate::sync::Queue::new(),
         owned: OwnedTasks::new(workers + 1).on_panic(config.on_panic.clone()),
-        idle: Idle::new(workers),
+        idle: Apart(Idle::new(workers)),
         guest,
-        driver: crate::sync::Mutex::new(driver),
-        spinner: crate::sync::Mutex::new(()),
+        driver: Apart(crate::sync::Mutex::new(driver)),
+        spinner: Apart(crate::sync::Mutex::new(())),
         driver_handle,
         shut_down: AtomicBool::new(false),
         panicked: AtomicBool::new(false),

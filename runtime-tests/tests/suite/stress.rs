@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use runtime::Handle;
+use runtime::io::{Read, Write, duplex};
+use runtime::net::{TcpListener, TcpStream};
 use runtime::task::{JoinHandle, yield_now};
 use runtime::time::{sleep, timeout};
 use runtime_tests::rig::{Count, Flavour, LIMIT, each_flavour, random, wait_until, watchdog};
@@ -271,6 +273,57 @@ fn messages_through_more_workers_than_cores() {
         });
         assert_eq!(sum.load(Ordering::Relaxed), 16 * (199 * 200 / 2));
     }
+}
+
+/// Everything at once: each visitor is a storm of spawns, messages over a pipe and over a socket,
+/// each read of them under a timeout, and a timer that fires.
+#[test]
+fn storms_pipes_sockets_and_timers_on_more_workers_than_cores() {
+    // 40: more than one word of the set of idle workers has room for.
+    for workers in [8, 16, 40] {
+        let flavour = Flavour::MultiThread(workers);
+        let _watchdog = watchdog(&format!("{flavour:?}"));
+        let runtime = flavour.build();
+        let visitors: Vec<_> = (0..32).map(|_| runtime.spawn(visit())).collect();
+        let visited = runtime.block_on(futures::future::join_all(visitors));
+        for served in visited {
+            assert_eq!(served.unwrap(), 50 + 2 * 100);
+        }
+    }
+}
+
+async fn visit() -> usize {
+    let storm = futures::future::join_all((0..50).map(|_| runtime::spawn(wiggle()))).await;
+    let stormed = storm.into_iter().filter(Result::is_ok).count();
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    let over_socket = runtime::spawn(ping_pong(client, server));
+    let (one, two) = duplex(16);
+    let over_pipe = runtime::spawn(ping_pong(one, two));
+    sleep(Duration::from_micros(1500)).await;
+    stormed + over_socket.await.unwrap() + over_pipe.await.unwrap()
+}
+
+/// 100 messages there and back; how many came.
+async fn ping_pong<S: Read + Write + Send + 'static>(mut one: S, mut two: S) -> usize {
+    let echo = runtime::spawn(async move {
+        let mut message = [0; 8];
+        while two.read_exact(&mut message).await.is_ok() {
+            two.write_all(&message).await.unwrap();
+        }
+    });
+    let mut came = 0;
+    for number in 0..100_u64 {
+        one.write_all(&number.to_le_bytes()).await.unwrap();
+        let mut answer = [0; 8];
+        timeout(LIMIT, one.read_exact(&mut answer)).await.unwrap().unwrap();
+        came += usize::from(u64::from_le_bytes(answer) == number);
+    }
+    drop(one);
+    echo.await.unwrap();
+    came
 }
 
 #[test]
