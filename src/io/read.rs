@@ -425,6 +425,7 @@ pub(super) fn append_utf8(text: &mut String, bytes: Vec<u8>) -> Result<usize> {
 /// # Panics
 ///
 /// If it cannot be.
+#[inline]
 #[track_caller]
 pub(super) fn believe(n: usize, len: usize) -> usize {
     assert!(n <= len, "an implementation says that it moved more bytes than the buffer has");

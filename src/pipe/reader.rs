@@ -82,17 +82,14 @@ impl Reader {
         if distance(position(self.seen), at) < wanted {
             self.seen = self.lane.tail.seen();
             if position(self.seen) == at {
-                return self.nothing();
+                return if self.seen & CLOSED == 0 { Fill::Empty } else { self.end() };
             }
         }
         Fill::Data
     }
 
     #[cold]
-    fn nothing(&mut self) -> Fill {
-        if self.seen & CLOSED == 0 {
-            return Fill::Empty;
-        }
+    fn end(&mut self) -> Fill {
         self.give_back(); // the writer takes no further look
         Fill::End
     }
