@@ -150,6 +150,6 @@ pub mod io {
 #[cfg(not(loom))]
 pub use crate::runtime::{
     Builder, DrainReport, EnterGuard, Handle, LeftTask, Runtime, Scope, TaskTracker,
-    TryCurrentError, UnhandledPanic, scope, spawn, spawn_blocking,
+    TryCurrentError, UnhandledPanic, scope, spawn, spawn_blocking, spawn_local,
 };
 pub use runtime_macros::{main, test};

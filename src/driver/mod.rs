@@ -45,10 +45,29 @@ const EVENTS: usize = 256;
 pub(crate) fn new(shards: usize, start_paused: bool) -> io::Result<(Driver, Arc<Handle>)> {
     let poll = mio::Poll::new()?;
     let reactor = Reactor::new(poll.registry())?;
+    let descriptor = descriptor_of(&poll);
     let driver = Driver { poll, events: mio::Events::with_capacity(EVENTS) };
     let clock = Clock::new(start_paused);
     let timers = Timers::new(shards, clock.now());
-    Ok((driver, Arc::new(Handle { clock, timers, reactor })))
+    let handle = Handle { clock, timers, reactor, descriptor };
+    Ok((driver, Arc::new(handle)))
+}
+
+/// mio's selectors over epoll and kqueue have one.
+#[cfg(all(
+    any(target_os = "linux", target_os = "android", target_vendor = "apple"),
+    not(mio_unsupported_force_poll_poll)
+))]
+fn descriptor_of(poll: &mio::Poll) -> i32 {
+    std::os::fd::AsRawFd::as_raw_fd(poll)
+}
+
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android", target_vendor = "apple"),
+    not(mio_unsupported_force_poll_poll)
+)))]
+fn descriptor_of(_: &mio::Poll) -> i32 {
+    -1
 }
 
 /// The right to wait for events.
@@ -89,6 +108,8 @@ pub(crate) struct Handle {
     pub(crate) clock: Clock,
     pub(crate) timers: Timers,
     reactor: Reactor,
+    /// The driver's, for foreign loops.
+    descriptor: i32,
 }
 
 impl Handle {
@@ -140,6 +161,12 @@ impl Handle {
     /// Makes the turn that waits, or else the next one, return at once. Callable from any thread.
     pub(crate) fn unpark(&self) {
         self.reactor.unpark();
+    }
+
+    /// Readable when a turn would find something; -1 where there is none.
+    #[cfg(unix)]
+    pub(crate) fn descriptor(&self) -> i32 {
+        self.descriptor
     }
 
     /// Ends the service: collects all waiters, fails their operations and all later ones.

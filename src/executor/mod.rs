@@ -9,7 +9,8 @@
 //!   spawn/wake elsewhere ────▶ injector ──▶ unpark one parked worker          (idle, park)
 //!   worker: poll, poll, …  ──▶ look at clock: timers, driver ──▶ poll, …      (worker)
 //!   nothing to do ───────────▶ search ─▶ park: one in the driver, others as threads
-//!   block_on ────────────────▶ root future, up to 16 polls of tasks, root …   (guest)
+//!   block_on ────────────────▶ root future, up to 16 polls of tasks, root …   (guest, seat)
+//!   turn ────────────────────▶ driver, polls of tasks, back to the caller     (by_hand, seat)
 //! ```
 //!
 //! # What is promised
@@ -40,6 +41,8 @@
 // Models take the parts one by one; what ties them to threads and sockets is not compiled for them.
 mod batch;
 #[cfg(not(loom))]
+mod by_hand;
+#[cfg(not(loom))]
 mod guest;
 mod idle;
 #[cfg(all(test, loom))]
@@ -49,6 +52,8 @@ mod park;
 mod queue;
 #[cfg(not(loom))]
 mod scheduler;
+#[cfg(not(loom))]
+mod seat;
 #[cfg(not(loom))]
 mod sleep;
 #[cfg(not(loom))]

@@ -76,6 +76,14 @@ impl Parker {
         })
     }
 
+    /// Says that the thread sleeps in somebody else's wait for the driver, until [`leave`]; `false` if
+    /// a token was there, which is taken instead.
+    ///
+    /// [`leave`]: Self::leave
+    pub(super) fn lend_driver(&self) -> bool {
+        self.enter(IN_DRIVER)
+    }
+
     /// Takes the token if it is there, instead of a sleep.
     pub(super) fn take_token(&self) -> bool {
         // Ordering: Relaxed is a hint; `leave` acquires.
@@ -97,7 +105,7 @@ impl Parker {
         entered
     }
 
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         // Ordering: Acquire pairs with `unpark`'s Release, whoever took the sleeper out.
         self.state.swap(EMPTY, Ordering::Acquire);
     }

@@ -147,7 +147,7 @@ impl PoolWorker {
     /// Works until the runtime shuts down.
     pub(crate) fn run(self) {
         let parker = Arc::clone(&self.scheduler.parkers[self.core.index]);
-        let _inside = guest::enter_async("a worker");
+        let _inside = guest::enter_async("PoolWorker::run");
         Worker::new(self.scheduler, self.core, parker).run();
     }
 
@@ -260,6 +260,11 @@ impl Scheduler {
         self.remotes.iter().map(|remote| remote.tick.load(Ordering::Relaxed))
     }
 
+    /// Whether callers of `block_on` and `turn` are its only workers.
+    pub(crate) fn is_current_thread(&self) -> bool {
+        self.workers == 0
+    }
+
     pub(super) fn foreign_shard(&self) -> usize {
         timer_shards(self.workers) - 1
     }
@@ -293,9 +298,14 @@ impl Scheduler {
         self.unpark_bystanders();
     }
 
-    pub(super) fn has_panicked(&self) -> bool {
-        // Ordering: Acquire pairs with `begin_shutdown_for_panic`.
-        self.panicked.load(Ordering::Acquire)
+    /// For whoever drives the runtime.
+    #[track_caller]
+    pub(super) fn assert_no_panic(&self) {
+        assert!(
+            // Ordering: Acquire pairs with `begin_shutdown_for_panic`.
+            !self.panicked.load(Ordering::Acquire),
+            "a task panicked, and the runtime is built to shut down then: its tasks are gone"
+        );
     }
 
     /// Waits until the workers have stopped and every task is dropped. `false` if it took longer.

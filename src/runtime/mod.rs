@@ -20,6 +20,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::Location;
 use std::sync::Arc;
 use std::thread;
@@ -31,7 +33,8 @@ pub use self::tracker::{DrainReport, LeftTask, TaskTracker};
 use crate::blocking::{self, Pool};
 use crate::driver;
 use crate::executor::{self, Scheduler};
-use crate::task::JoinHandle;
+use crate::task::{JoinHandle, home};
+use crate::time::Instant;
 
 /// How long dropping a runtime waits for blocking jobs that are still running.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
@@ -185,6 +188,81 @@ impl Runtime {
         self.handle.enter()
     }
 
+    /// Starts a task that stays on the calling thread, on a current-thread runtime. See
+    /// [`spawn_local`](crate::spawn_local); this one may be called before [`block_on`](Self::block_on)
+    /// or [`turn`](Self::turn), on the thread that is going to call that.
+    ///
+    /// # Panics
+    ///
+    /// On a multi-thread runtime.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    ///
+    /// let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    /// let shared = Rc::new(7);
+    /// let local = Rc::clone(&shared);
+    /// let task = runtime.spawn_local(async move { *local });
+    /// assert_eq!(runtime.block_on(task).unwrap(), *shared);
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_local(future)
+    }
+
+    /// Drives a current-thread runtime for one turn, from a loop of your own: looks for I/O and
+    /// timers, runs what is ready, and returns. With nothing ready it waits for something first, up to
+    /// `timeout` (`None`: as long as it takes).
+    ///
+    /// It returns `true` if there is more to do at once. Else the loop may wait until the
+    /// [descriptor](#impl-AsRawFd-for-Runtime) is readable or the [next timer](Self::next_deadline) is due, whichever
+    /// comes first, and call this again. A wake-up, a spawn or a shutdown by another thread makes the
+    /// descriptor readable, too.
+    ///
+    /// A turn is bounded: it runs no more than [`event_interval`](Builder::event_interval) polls, rounded up to 16, once or, after a wait, twice.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceBusy` if another thread is inside `turn` or [`block_on`](Self::block_on).
+    ///
+    /// # Panics
+    ///
+    /// On a multi-thread runtime, and in async code.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = runtime::Builder::new_current_thread().build()?;
+    /// let task = runtime.spawn(async {
+    ///     runtime::time::sleep(Duration::from_millis(5)).await;
+    /// });
+    /// while !task.is_finished() {
+    ///     // Something else that has to be done now and then.
+    ///     runtime.turn(Some(Duration::from_millis(1)))?;
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn turn(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let _inside = self.enter();
+        self.handle.inner.scheduler.turn(timeout)
+    }
+
+    /// When the next timer of this runtime is due: no later should a loop of your own call
+    /// [`turn`](Self::turn). `None` if there is no timer.
+    ///
+    /// ```
+    /// let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    /// assert_eq!(runtime.next_deadline(), None);
+    /// ```
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.handle.inner.scheduler.next_deadline().map(Instant::from)
+    }
+
     /// Shuts down as dropping does, but waits for tasks and blocking jobs no longer than `timeout`.
     ///
     /// What has not ended by then is left to itself: it goes on in the background. Inside async code
@@ -243,6 +321,17 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.shut_down(Wait::Grace);
+    }
+}
+
+/// The descriptor that is readable when a [`turn`](Runtime::turn) is due, timers aside: for the
+/// `poll`, `select` or `epoll` of a loop of your own. It is the runtime's and closed with it. On systems
+/// whose selector has no descriptor (those with nothing but `poll`) it is -1; there a loop of your own
+/// calls [`turn`](Runtime::turn) with a timeout.
+#[cfg(unix)]
+impl AsRawFd for Runtime {
+    fn as_raw_fd(&self) -> RawFd {
+        self.handle.inner.driver.descriptor()
     }
 }
 
@@ -320,6 +409,22 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let (task, refused) = self.inner.scheduler.spawn(future, Location::caller());
+        drop(refused);
+        task
+    }
+
+    #[track_caller]
+    fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        assert!(
+            self.inner.scheduler.is_current_thread(),
+            "`spawn_local` was called on a multi-thread runtime, whose tasks move between threads: \
+             use a runtime of `Builder::new_current_thread`, or make the future `Send` and `spawn` it"
+        );
+        let (task, refused) = self.inner.scheduler.spawn(home::settle(future), Location::caller());
         drop(refused);
         task
     }
@@ -497,6 +602,42 @@ where
     // A refused future's destructor may enter another runtime, which `with_current` forbids.
     drop(refused);
     task
+}
+
+/// Starts a task that stays on the calling thread, so that its future need not be `Send`.
+///
+/// For current-thread runtimes only. The task runs while the thread that spawned it is the one that
+/// drives the runtime; while another does, it waits. Its future is dropped on that thread, too: if
+/// the task is cancelled by another one, when the thread next drives a runtime or ends. An output that
+/// is not `Send` is handed over by other means, such as an `Rc<Cell<_>>`.
+///
+/// # Panics
+///
+/// Outside async code (see [`Runtime::spawn_local`]) and on a multi-thread runtime.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+///
+/// #[runtime::main(flavor = "current_thread")]
+/// async fn main() {
+///     let count = Rc::new(Cell::new(0));
+///     let counted = Rc::clone(&count);
+///     runtime::spawn_local(async move { counted.set(1) }).await.unwrap();
+///     assert_eq!(count.get(), 1);
+/// }
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    assert!(
+        executor::in_async_context(),
+        "`spawn_local` was called outside async code, on a thread that may never drive a runtime: \
+         use `Runtime::spawn_local` there"
+    );
+    Handle::current().spawn_local(future)
 }
 
 /// Runs a closure that blocks, on a pool of threads for such work.

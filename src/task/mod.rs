@@ -37,6 +37,7 @@
 // | `join.rs`, `error.rs` | what users hold and get |
 // | `join_set.rs` | many tasks, awaited together |
 // | `token.rs`, `local.rs` | cancellation tokens; task-locals |
+// | `home.rs` | futures that are not `Send`, behind ones that are |
 //
 // # The run right
 //
@@ -67,6 +68,7 @@
 mod cell;
 mod current;
 mod error;
+pub(crate) mod home;
 mod join;
 mod join_set;
 #[allow(unsafe_code)]

@@ -42,7 +42,16 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mio", &["src/driver/", "src/net/"]),
     ("libc", &["src/sys.rs"]),
     ("socket2", &["src/io/buf.rs", "src/io/tests/", "src/net/", "src/sys.rs"]),
-    ("slab", &["src/driver/", "src/task/join_set.rs", "src/task/token/", "src/waiters.rs"]),
+    (
+        "slab",
+        &[
+            "src/driver/",
+            "src/task/home.rs",
+            "src/task/join_set.rs",
+            "src/task/token/",
+            "src/waiters.rs",
+        ],
+    ),
     ("crossbeam_queue", &["src/sync.rs"]),
 ];
 

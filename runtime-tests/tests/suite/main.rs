@@ -2,6 +2,7 @@
 
 mod adapter_rows;
 mod attributes;
+mod by_hand;
 mod cancel_safety;
 mod contracts;
 mod corners;
@@ -20,5 +21,6 @@ mod scenarios_c;
 mod scenarios_h;
 mod scenarios_i;
 mod scenarios_j;
+mod spawn_local;
 mod stress;
 mod time;
