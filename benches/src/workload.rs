@@ -80,8 +80,8 @@ const PIPES: Table = &[
 const SOCKETS: Table = &[
     ("tcp-echo-1", ANSWERS, "64 B there and back over TCP, 1 connection"),
     ("tcp-echo-50", ANSWERS, "50 connections; time between two answers"),
-    ("tcp-echo-500", ANSWERS, "500 connections"),
-    ("unix-echo-50", ANSWERS, "50 connections over Unix sockets"),
+    ("tcp-echo-500", ANSWERS_CPU, "500 connections"),
+    ("unix-echo-50", ANSWERS_CPU, "50 connections over Unix sockets"),
     ("tcp-stream-4", STREAMED, "the server sends 64 KiB chunks on 4 connections; each"),
     ("tcp-core-50", ANSWERS_CPU, "50 connections; one worker on a core, the clients on another"),
     ("tcp-core-500", ANSWERS_CPU, "500 connections, the same"),

@@ -16,6 +16,10 @@ use std::os::fd::{FromRawFd, IntoRawFd};
 use std::time::Instant;
 
 pub fn run(workload: &str, plan: Plan) {
+    // It counts the wakers of a task in 16 bits, and this needs a million.
+    if workload == "timer-hold" {
+        return;
+    }
     tasks::run::<Glommio>(workload, plan);
     messages::run::<Glommio>(workload, plan);
     messages::run_bounce_foreign::<Glommio>(workload, plan);

@@ -6,51 +6,43 @@ use crate::meter::{Held, Sample};
 use crate::peer::{Peer, Pipes, Sockets, Stream, Timers, Transport};
 use crate::workload::pipes::CAPACITY;
 use crate::workload::sockets::{Bind, MESSAGE};
-use crate::workload::tasks::yield_now;
+use crate::workload::tasks::{Open, yield_now};
+use crate::workload::timers::set;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// Tasks that wait for nothing.
 pub async fn tasks<P: Peer>(count: usize) -> Sample {
-    static WAITING: AtomicUsize = AtomicUsize::new(0);
+    static STARTED: Open = Open::new();
+    STARTED.expect(count);
     let held = Held::count();
     for _ in 0..count {
         P::spawn_detached(poll_fn(|_| {
-            WAITING.fetch_add(1, Ordering::Relaxed);
+            STARTED.done();
             Poll::<()>::Pending
         }));
     }
-    while WAITING.load(Ordering::Relaxed) < count {
-        yield_now().await;
-    }
+    STARTED.all_done().await;
     held.sample(count)
 }
 
 /// Tasks that sleep for longer than this takes.
 pub async fn sleeping<P: Timers>(count: usize) -> Sample {
-    static ASLEEP: AtomicUsize = AtomicUsize::new(0);
+    static STARTED: Open = Open::new();
+    STARTED.expect(count);
     let deadline = Instant::now() + Duration::from_secs(3600);
     let held = Held::count();
     for _ in 0..count {
         P::spawn_detached(async move {
             let mut sleep = pin!(P::sleep_until(deadline));
-            let mut counted = false;
-            poll_fn(|cx| {
-                let poll = sleep.as_mut().poll(cx);
-                if !std::mem::replace(&mut counted, true) {
-                    ASLEEP.fetch_add(1, Ordering::Relaxed);
-                }
-                poll
-            })
-            .await;
+            set(sleep.as_mut()).await;
+            STARTED.done();
+            sleep.await;
         });
     }
-    while ASLEEP.load(Ordering::Relaxed) < count {
-        yield_now().await;
-    }
+    STARTED.all_done().await;
     held.sample(count)
 }
 

@@ -38,7 +38,7 @@ pub fn run_bounce_foreign<P: Peer>(workload: &str, plan: Plan) {
 }
 
 async fn pairs<P: Peer>(mut meter: Meter) -> Sample {
-    let open = Arc::new(Open::default());
+    let open = Arc::new(Open::new());
     while meter.goes_on() {
         open.expect(1000);
         for _ in 0..1000 {
@@ -97,7 +97,7 @@ async fn spawn_foreign<P: Foreign>(mut meter: Meter) -> Sample {
     let handle = P::handle();
     let (finished, result) = oneshot::channel();
     thread::spawn(move || {
-        let open = Arc::new(Open::default());
+        let open = Arc::new(Open::new());
         while meter.goes_on() {
             open.expect(1000);
             for _ in 0..1000 {

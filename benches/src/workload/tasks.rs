@@ -45,7 +45,7 @@ async fn spawn_await<P: Peer>(mut meter: Meter) -> Sample {
 }
 
 async fn spawn_detached<P: Peer>(mut meter: Meter) -> Sample {
-    let open = Arc::new(Open::default());
+    let open = Arc::new(Open::new());
     while meter.goes_on() {
         open.expect(1000);
         for _ in 0..1000 {
@@ -98,13 +98,16 @@ pub fn yield_now() -> impl Future<Output = ()> + Send {
 }
 
 /// How many detached tasks are still to come, and who waits for the last.
-#[derive(Default)]
 pub struct Open {
     count: AtomicUsize,
     waiter: Mutex<Option<Waker>>,
 }
 
 impl Open {
+    pub const fn new() -> Self {
+        Self { count: AtomicUsize::new(0), waiter: Mutex::new(None) }
+    }
+
     pub fn expect(&self, count: usize) {
         // Relaxed: the tasks that count it down are spawned after this.
         self.count.store(count, Ordering::Relaxed);
