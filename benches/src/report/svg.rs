@@ -26,8 +26,8 @@ const PANEL: f64 = 330.0;
 /// Room for a number right of a bar.
 const NUMBER: f64 = 46.0;
 const TOP: f64 = 64.0;
-const BAR: f64 = 9.0;
-const OURS: f64 = 13.0;
+const BAR: f64 = 11.0;
+const OURS: f64 = 15.0;
 const GAP: f64 = 9.0;
 
 /// Name in the legend, what a row's name begins with, color.
@@ -48,8 +48,8 @@ const PANELS: &[(&str, &[&str])] =
 
 const STYLE: &str = "\
 text{font:11px system-ui,sans-serif;fill:#30363d}.t{font-weight:600;font-size:13px}\
-.s{fill:#656d76}.g{stroke:#8b949e;stroke-opacity:.3}.o{stroke:#30363d;stroke-width:1.5}\
-@media(prefers-color-scheme:dark){text{fill:#d8dee6}.s{fill:#9aa4af}.o{stroke:#d8dee6}}";
+.s,.n{fill:#656d76}.n{font-size:10px}.g{stroke:#8b949e;stroke-opacity:.3}.o{stroke:#30363d;stroke-width:1.5}\
+@media(prefers-color-scheme:dark){text{fill:#d8dee6}.s,.n{fill:#9aa4af}.o{stroke:#d8dee6}}";
 
 /// One file for each group that anything was measured of.
 pub fn write(
@@ -194,7 +194,7 @@ impl Bar {
             _ => format!("{:.0}", self.ratio),
         };
         // At the far end of the bar, on the side where there is nothing.
-        let class = if self.color == 0 { "" } else { "s" };
+        let class = if self.color == 0 { "" } else { "n" };
         text(svg, class, zero.max(end) + 8.0, y + height / 2.0 + 4.0, "start", &number);
     }
 }

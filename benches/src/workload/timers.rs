@@ -92,7 +92,7 @@ async fn hold<P: Timers>(count: usize) -> Sample {
 }
 
 /// Polls a timer that is not due, so that it takes its place.
-pub async fn set(mut sleep: Pin<&mut (impl Future<Output = ()> + Send)>) {
+async fn set(mut sleep: Pin<&mut (impl Future<Output = ()> + Send)>) {
     poll_fn(|cx| {
         assert!(sleep.as_mut().poll(cx).is_pending(), "it is far away");
         Poll::Ready(())
