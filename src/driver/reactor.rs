@@ -103,6 +103,23 @@ impl Reactor {
         result
     }
 
+    /// Asks the operating system for events about `io` again.
+    pub(super) fn rearm(
+        &self,
+        io: &mut impl mio::event::Source,
+        source: &Source,
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        let token = self.table.lock().token_of(source).ok_or_else(source::gone)?;
+        match self.registry.reregister(io, token, interest) {
+            // mio takes a descriptor with an error out of its set over poll(2).
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.registry.register(io, token, interest)
+            }
+            result => result,
+        }
+    }
+
     /// Collects every waiter; from here on every source and every registration fails.
     pub(super) fn shutdown(&self, woken: &mut Vec<Waker>) {
         let sources = self.table.lock().shut_down();
@@ -145,6 +162,12 @@ impl Table {
         // After a shutdown the table is empty.
         let entry = self.sources.get(source.slot())?;
         ptr::eq(&*entry.source, source).then(|| self.sources.remove(source.slot()))
+    }
+
+    /// The token of `source`, if it is still in.
+    fn token_of(&self, source: &Source) -> Option<mio::Token> {
+        let entry = self.sources.get(source.slot())?;
+        ptr::eq(&*entry.source, source).then(|| token(source.slot(), entry.generation))
     }
 
     /// Lets nobody in any more and takes everybody out.

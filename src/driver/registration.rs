@@ -64,6 +64,23 @@ impl Registration {
         self.handle.reactor().deregister(io, &self.source)
     }
 
+    /// Asks for events again after an operation on a bare descriptor has said `WouldBlock`, where the
+    /// selector wants to be asked. mio's own types do that by themselves.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub(crate) fn rearm(
+        &self,
+        io: &mut impl mio::event::Source,
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        if SHORT_MEANS_DRAINED {
+            return Ok(()); // edges come by themselves
+        }
+        self.handle.reactor().rearm(io, &self.source, interest)
+    }
+
     /// The driver that the object belongs to.
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle

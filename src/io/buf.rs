@@ -316,10 +316,40 @@ impl<'a> BorrowedCursor<'a> {
 
     /// Receives from a socket; never zero-fills. Returns what was received.
     pub(crate) fn recv(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
-        let n = socket.recv(self.rest())?;
-        // SAFETY: the count is the kernel's: so many bytes were written.
+        self.received(|rest| Ok((socket.recv(rest)?, ()))).map(|(n, ())| n)
+    }
+
+    /// [`recv`](Self::recv) of a message without taking it out of the queue.
+    pub(crate) fn peek(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
+        self.received(|rest| Ok((socket.peek(rest)?, ()))).map(|(n, ())| n)
+    }
+
+    /// [`recv`](Self::recv) of a message with the address of its sender.
+    pub(crate) fn recv_from(
+        &mut self,
+        socket: &socket2::Socket,
+    ) -> io::Result<(usize, socket2::SockAddr)> {
+        self.received(|rest| socket.recv_from(rest))
+    }
+
+    /// [`recv_from`](Self::recv_from) without taking the message out of the queue.
+    pub(crate) fn peek_from(
+        &mut self,
+        socket: &socket2::Socket,
+    ) -> io::Result<(usize, socket2::SockAddr)> {
+        self.received(|rest| socket.peek_from(rest))
+    }
+
+    /// What `call`, one of the socket's calls above, has written counts as filled.
+    #[inline]
+    fn received<T>(
+        &mut self,
+        call: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<(usize, T)>,
+    ) -> io::Result<(usize, T)> {
+        let (n, more) = call(self.rest())?;
+        // SAFETY: the count is the kernel's, by the calls above: so many bytes were written.
         unsafe { self.advance(n) };
-        Ok(n)
+        Ok((n, more))
     }
 
     /// See [`as_mut`](Self::as_mut); in this file we keep the promise.

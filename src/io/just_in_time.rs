@@ -13,7 +13,7 @@ use bytes::BytesMut;
 
 use super::buf::{read_spare, with_spare};
 use super::when_ready::{Reading, Waiting, poll_loop};
-use super::{Interest, NonBlocking, Read, Ready, ReadyRead, pool};
+use super::{BorrowedCursor, Interest, NonBlocking, Read, Ready, ReadyRead, pool};
 
 /// Waits, then reads up to 16 KiB into a scratch buffer and shows them to `f`: what
 /// [`ReadyRead::read_with`] does, for any [`Read`].
@@ -65,11 +65,21 @@ pub(super) fn read_scratch<R: ReadyRead + ?Sized, T>(
 }
 
 /// A buffer of the pool that goes back there; without memory until it is taken.
-pub(super) struct Scratch(Vec<u8>);
+pub(crate) struct Scratch(Vec<u8>);
 
 impl Scratch {
     pub(super) fn none() -> Self {
         Self(Vec::new())
+    }
+
+    /// One with up to `capacity` bytes that `receive` put into it.
+    pub(crate) fn filled<T>(
+        capacity: usize,
+        receive: impl FnOnce(BorrowedCursor<'_>) -> Result<T>,
+    ) -> Result<(Self, T)> {
+        let mut scratch = Self(pool::take(capacity)?);
+        let received = with_spare(&mut scratch.0, capacity, receive)?;
+        Ok((scratch, received))
     }
 
     /// Empties it and sees to it that it has room for so much.
@@ -89,7 +99,7 @@ impl Scratch {
         pool::give_back(std::mem::take(&mut self.0));
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

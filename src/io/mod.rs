@@ -48,6 +48,7 @@ pub use forward::Never;
 #[doc(inline)]
 pub use forward_macro::forward_io;
 pub use join::{Join, join};
+pub(crate) use just_in_time::Scratch;
 pub use just_in_time::{ReadTarget, read_with};
 #[doc(inline)]
 pub use leaf_macro::leaf_io;

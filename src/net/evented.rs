@@ -22,6 +22,9 @@ const STREAM: mio::Interest =
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const STREAM: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
 
+/// What a socket for messages is registered for.
+pub(super) const MESSAGES: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
+
 /// The driver that this thread has entered.
 pub(super) fn current() -> io::Result<Arc<Handle>> {
     Handle::current().ok_or_else(no_runtime)
@@ -58,6 +61,11 @@ impl<S: Source> Evented<S> {
         Self::new(io, mio::Interest::READABLE, current()?)
     }
 
+    /// Registers a socket for messages with the driver of this thread.
+    pub(super) fn datagrams(io: S) -> io::Result<Self> {
+        Self::new(io, MESSAGES, current()?)
+    }
+
     fn new(mut io: S, interest: mio::Interest, handle: Arc<Handle>) -> io::Result<Self> {
         let registration = Registration::new(&mut io, interest, handle)?;
         Ok(Self { io: Some(io), registration })
@@ -82,6 +90,22 @@ impl<S: Source> Evented<S> {
         io
     }
 
+    /// Waits for readiness and calls `op`, which goes through the registration by itself, until it
+    /// says anything but `WouldBlock`. Shared: any number of tasks may be in here.
+    pub(super) async fn when_ready<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            self.registration.ready(interest).await?;
+            match op() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Waits for readiness and runs `op`, until `op` says anything but `WouldBlock`. Shared: any
     /// number of tasks may be in here.
     pub(super) async fn async_io<R>(
@@ -90,13 +114,8 @@ impl<S: Source> Evented<S> {
         mut op: impl FnMut(&S) -> io::Result<R>,
         bytes: fn(&R) -> usize,
     ) -> io::Result<R> {
-        loop {
-            self.registration.ready(interest).await?;
-            match self.registration.try_io(interest, || op(self), bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-        }
+        let op = || self.registration.try_io(interest, || op(self), bytes);
+        self.when_ready(interest, op).await
     }
 }
 

@@ -10,28 +10,55 @@ use std::net::Shutdown;
 use socket2::SockRef;
 
 use super::evented::Evented;
+#[cfg(unix)]
+use super::evented::MESSAGES;
+use crate::driver::Registration;
 use crate::io_core::{BorrowedCursor, BorrowedSliceCursor, Interest};
 use crate::{coop, sys};
 
-/// A mio stream.
+/// A socket of mio's, stream or not.
 pub(super) trait Socket: mio::event::Source + Sized {
+    /// The socket for calls that mio does not have.
+    fn socket(&self) -> SockRef<'_>;
+
+    /// Lets mio see a `WouldBlock` of `op`, which some of its selectors need.
+    fn observe<R>(
+        &self,
+        registration: &Registration,
+        op: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R>;
+}
+
+/// A mio stream.
+pub(super) trait StreamSocket: Socket {
     /// Whether a read that returns less than it could says that nothing is left.
     ///
     /// So for TCP, up to the mark of urgent data, which the registration knows of. A read of a Unix
     /// socket also stops where a message with descriptors begins or ends, and no event follows.
     const SHORT_READS: bool;
 
-    /// The socket for calls that mio does not have.
-    fn socket(&self) -> SockRef<'_>;
-
     /// A vectored read into initialized memory.
     fn read_slices(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
-
-    /// mio's `try_io`: lets it see a `WouldBlock`, which some of its selectors need.
-    fn observed<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 }
 
 impl<S: Socket> Evented<S> {
+    /// Runs `op` and lets mio see what it says.
+    #[inline]
+    pub(super) fn observed<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        self.observe(self.registration(), op)
+    }
+
+    /// Closes one direction or both; a connection that is gone counts as closed.
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        coop::charge(0);
+        match self.socket().shutdown(how) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl<S: StreamSocket> Evented<S> {
     #[inline]
     pub(super) fn read(&self, mut buf: BorrowedCursor<'_>) -> io::Result<usize> {
         let wanted = buf.capacity();
@@ -75,22 +102,10 @@ impl<S: Socket> Evented<S> {
     }
 
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        // Only so many go into one call, and if those are empty its zero says nothing of the others.
-        let first = bufs.iter().position(|buf| !buf.is_empty()).unwrap_or(bufs.len());
-        let bufs = &bufs[first..bufs.len().min(first.saturating_add(sys::MAX_BUFFERS))];
-        let wanted = bufs.iter().fold(0, |sum: usize, buf| sum.saturating_add(buf.len()));
+        let (bufs, wanted) = one_call(bufs);
         self.registration().try_stream_io(Interest::WRITE, wanted, || {
             self.observed(|| self.socket().send_vectored_with_flags(bufs, sys::SEND_FLAGS))
         })
-    }
-
-    /// Closes one direction or both; a connection that is gone counts as closed.
-    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        coop::charge(0);
-        match self.socket().shutdown(how) {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
-        }
     }
 
     /// Waits until a connection that was begun is there, or why it is not.
@@ -108,7 +123,7 @@ impl<S: Socket> Evented<S> {
                         // It will not connect any more. Why not may have come after the question.
                         return Err(io.socket().take_error()?.unwrap_or(error));
                     }
-                    io.observed(|| Err(io::ErrorKind::WouldBlock.into()))
+                    self.observed(|| Err(io::ErrorKind::WouldBlock.into()))
                 }
                 result => result,
             }
@@ -117,35 +132,89 @@ impl<S: Socket> Evented<S> {
     }
 }
 
-impl Socket for mio::net::TcpStream {
-    const SHORT_READS: bool = true;
+/// What goes into one vectored call, and how many bytes those are. Only so many buffers do, and if
+/// the first are empty its zero would say nothing of the others.
+pub(super) fn one_call<'a, 'b>(bufs: &'a [IoSlice<'b>]) -> (&'a [IoSlice<'b>], usize) {
+    let first = bufs.iter().position(|buf| !buf.is_empty()).unwrap_or(bufs.len());
+    let bufs = &bufs[first..bufs.len().min(first.saturating_add(sys::MAX_BUFFERS))];
+    (bufs, bufs.iter().fold(0, |sum: usize, buf| sum.saturating_add(buf.len())))
+}
 
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(self)
-    }
+impl StreamSocket for mio::net::TcpStream {
+    const SHORT_READS: bool = true;
 
     fn read_slices(mut self: &Self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_vectored(bufs)
-    }
-
-    fn observed<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.try_io(op)
     }
 }
 
 #[cfg(unix)]
-impl Socket for mio::net::UnixStream {
+impl StreamSocket for mio::net::UnixStream {
     const SHORT_READS: bool = false;
-
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(self)
-    }
 
     fn read_slices(mut self: &Self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_vectored(bufs)
     }
-
-    fn observed<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.try_io(op)
-    }
 }
+
+/// What streams go through is mio's own `try_io`.
+macro_rules! streams {
+    ($($(#[$cfg:meta])? $ty:ty),*) => {$(
+        $(#[$cfg])?
+        impl Socket for $ty {
+            fn socket(&self) -> SockRef<'_> {
+                SockRef::from(self)
+            }
+
+            fn observe<R>(
+                &self,
+                _: &Registration,
+                op: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.try_io(op)
+            }
+        }
+    )*};
+}
+
+streams! { mio::net::TcpStream, #[cfg(unix)] mio::net::UnixStream }
+
+/// Sockets for messages have errors that pass (a message refused). Over poll(2) mio takes a socket
+/// with an error out of its set and never puts it back by itself.
+macro_rules! messages {
+    ($($(#[$cfg:meta])? $ty:ty),*) => {$(
+        $(#[$cfg])?
+        impl Socket for $ty {
+            fn socket(&self) -> SockRef<'_> {
+                SockRef::from(self)
+            }
+
+            #[cfg(unix)]
+            fn observe<R>(
+                &self,
+                registration: &Registration,
+                op: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                use std::os::fd::AsRawFd;
+
+                let result = op();
+                if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                    let mut source = mio::unix::SourceFd(&self.as_raw_fd());
+                    registration.rearm(&mut source, MESSAGES)?;
+                }
+                result
+            }
+
+            #[cfg(not(unix))]
+            fn observe<R>(
+                &self,
+                _: &Registration,
+                op: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.try_io(op)
+            }
+        }
+    )*};
+}
+
+messages! { mio::net::UdpSocket, #[cfg(unix)] mio::net::UnixDatagram }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use super::accept::{Accept, Acceptor, Listener};
 use super::addr::{ToSocketAddrs, first_of};
 use super::evented::Evented;
-use super::socket::Socket;
-use super::stream::{descriptor, ready_read, ready_write, stream};
+use super::face::{descriptor, waits};
+use super::socket::Socket as _;
+use super::stream::{ready_read, ready_write, stream};
 use crate::io_core::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness, Ready,
     ReadyRead, ReadyWrite, leaf_io,

@@ -1,4 +1,7 @@
-//! Unix domain sockets: [`UnixListener`], [`UnixStream`] and its halves.
+//! Unix domain sockets: [`UnixListener`], [`UnixStream`] and its halves, [`UnixDatagram`].
+
+mod address;
+mod datagram;
 
 use std::fmt;
 use std::future::Future;
@@ -11,13 +14,14 @@ use std::task::{Context, Poll};
 use super::accept::{Accept, Acceptor, Listener};
 use super::backoff::Backoff;
 use super::evented::{self, Evented};
-use super::socket::Socket;
-use super::stream::{descriptor, ready_read, ready_write, stream};
+use super::face::{descriptor, waits};
+use super::stream::{ready_read, ready_write, stream};
 use crate::io_core::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness, Ready,
     ReadyRead, ReadyWrite, leaf_io,
 };
 
+pub use datagram::UnixDatagram;
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 /// The address of a Unix socket: a path, an abstract name, or nothing. Std's type.
 pub use std::os::unix::net::SocketAddr;
@@ -259,23 +263,10 @@ fn connect(addr: &SocketAddr) -> io::Result<mio::net::UnixStream> {
     mio::net::UnixStream::connect_addr(addr)
 }
 
-/// Begins to connect, without blocking. By socket2: mio 1.2 cuts the last byte off an abstract name
-/// that begins with a NUL.
+/// Begins to connect, without blocking.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn connect(addr: &SocketAddr) -> io::Result<mio::net::UnixStream> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::ffi::OsStrExt;
-
-    let abstract_name = addr.as_abstract_name().map(|name| [b"\0", name].concat());
-    let path = match (&abstract_name, addr.as_pathname()) {
-        (Some(name), _) => Path::new(std::ffi::OsStr::from_bytes(name)),
-        (None, Some(path)) => path,
-        (None, None) => Path::new(""),
-    };
-    let addr = socket2::SockAddr::unix(path)?;
+    let addr = address::to_sock_addr(addr)?;
     let kind = socket2::Type::STREAM.nonblocking().cloexec();
     let socket = socket2::Socket::new(socket2::Domain::UNIX, kind, None)?;
     socket.connect(&addr)?;

@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod edges;
+mod messages;
 mod rows;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
