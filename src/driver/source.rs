@@ -5,10 +5,11 @@
 //! ```text
 //! bit 0 READ    1 WRITE     what the next operation may try
 //!     2 RD_CLOSED 3 WR_CLOSED   sticky: the peer, or a shutdown, has closed that direction
-//!     4 ERROR   5 PRIORITY  what else the operating system said; cleared with the reading side
+//!     4 ERROR   5 PRIORITY  what else the operating system said; an error is cleared with READ
 //!     6 GONE                the driver has shut down; final
 //!     7 READ_WAITER 8 WRITE_WAITER  somebody may be waiting: an event has to look
 //!     9..36 read tick   36..63 write tick
+//!     63 MARK               urgent data may stop a read before its end; cleared with READ
 //! ```
 //!
 //! Each event bumps the tick of the directions it is about. An operation that would block clears
@@ -43,6 +44,7 @@ pub(super) const PRIORITY: u64 = 1 << 5;
 const GONE: u64 = 1 << 6;
 const READ_WAITER: u64 = 1 << 7;
 const WRITE_WAITER: u64 = 1 << 8;
+const MARK: u64 = 1 << 63;
 
 const TICK_BITS: u32 = 27;
 const READ_TICK: u32 = 9;
@@ -213,8 +215,9 @@ impl Source {
     pub(super) fn event(&self, bits: u64, woken: &mut Vec<Waker>) {
         let about = Wants::new(bits);
         let [read, write] = about.sides();
+        let mark = if about.include(PRIORITY) { MARK } else { 0 };
         let before = self.update(|word| {
-            let mut next = (word | bits) & !about.waiter_bits();
+            let mut next = (word | bits | mark) & !about.waiter_bits();
             if read {
                 next = bump(next, READ_TICK);
             }
@@ -235,16 +238,18 @@ impl Source {
     }
 
     /// An operation that saw `seen` would have blocked: forgets the readiness that it saw, and no
-    /// newer one.
+    /// newer one. What a reader finds says nothing about urgent data, nor the reverse.
     pub(super) fn clear(&self, seen: Snapshot, wants: Wants) {
-        self.forget(seen, wants, READ | ERROR | PRIORITY, WRITE);
+        let reading = if wants.include(READ) { READ | ERROR | MARK } else { 0 };
+        let urgent = if wants.include(PRIORITY) { PRIORITY } else { 0 };
+        self.forget(seen, wants, reading | urgent, WRITE);
     }
 
     /// An operation that saw `seen` moved less than it could have: the next one would block.
     ///
-    /// Not true while [`PRIORITY`] is set: a read stops at the mark of urgent data.
+    /// Not true while [`MARK`] is set: a read stops at the mark of urgent data.
     pub(super) fn clear_short(&self, seen: Snapshot, wants: Wants) {
-        if !(wants.sides()[0] && seen.has(PRIORITY)) {
+        if !(wants.sides()[0] && seen.has(MARK)) {
             self.forget(seen, wants, READ, WRITE);
         }
     }

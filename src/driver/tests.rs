@@ -106,10 +106,28 @@ fn urgent_data_stops_short_counts_from_clearing_until_a_read_would_block() {
     source.clear_short(source.snapshot(), READING);
     assert!(source.snapshot().has(READ));
     source.clear(source.snapshot(), READING);
-    assert!(!source.snapshot().has(READ | PRIORITY));
+    assert!(!source.snapshot().has(READ));
     event(&source, READ);
     source.clear_short(source.snapshot(), READING);
     assert!(!source.snapshot().has(READ));
+}
+
+#[test]
+fn readers_and_those_who_want_urgent_data_do_not_clear_each_others_readiness() {
+    let urgent = Wants::new(PRIORITY);
+    let source = Source::new(0, 0);
+    event(&source, READ | PRIORITY);
+    source.clear(source.snapshot(), READING);
+    assert!(source.snapshot().satisfies(urgent) && !source.snapshot().satisfies(READING));
+    event(&source, READ);
+    source.clear(source.snapshot(), urgent);
+    assert!(!source.snapshot().satisfies(urgent) && source.snapshot().satisfies(READING));
+    // The word's last bit is none of the tick's.
+    for _ in 0..3 {
+        event(&source, READ | WRITE | PRIORITY);
+    }
+    source.clear(source.snapshot(), Wants::new(READ | WRITE | PRIORITY));
+    assert!(!source.snapshot().has(READ | WRITE | PRIORITY));
 }
 
 #[test]

@@ -16,6 +16,7 @@
 
 mod accept;
 mod addr;
+mod async_fd;
 mod backoff;
 mod datagram;
 mod evented;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use accept::Listener;
 pub use addr::{ToSocketAddrs, lookup_host};
+pub use async_fd::AsyncFd;
 pub use tcp::{TcpListener, TcpStream};
 pub use tcp_socket::TcpSocket;
 pub use udp::UdpSocket;

@@ -4,6 +4,8 @@
 mod descriptors;
 mod edges;
 mod messages;
+#[cfg(unix)]
+mod own_descriptors;
 mod rows;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
