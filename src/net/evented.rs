@@ -66,6 +66,12 @@ impl<S: Source> Evented<S> {
         Self::new(io, MESSAGES, current()?)
     }
 
+    /// Registers one end of a pipe with the driver of this thread.
+    #[cfg(unix)]
+    pub(super) fn one_way(io: S, interest: mio::Interest) -> io::Result<Self> {
+        Self::new(io, interest, current()?)
+    }
+
     fn new(mut io: S, interest: mio::Interest, handle: Arc<Handle>) -> io::Result<Self> {
         let registration = Registration::new(&mut io, interest, handle)?;
         Ok(Self { io: Some(io), registration })

@@ -2,6 +2,7 @@
 
 mod address;
 mod datagram;
+pub mod pipe;
 
 use std::fmt;
 use std::future::Future;

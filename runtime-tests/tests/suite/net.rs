@@ -5,6 +5,8 @@ mod descriptors;
 mod edges;
 mod messages;
 #[cfg(unix)]
+mod os_pipes;
+#[cfg(unix)]
 mod own_descriptors;
 mod rows;
 

@@ -112,6 +112,18 @@ conformance!(pair tcp_borrowed_halves, pair_on(CurrentThread, || async {
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use runtime::net::unix::pipe;
+
+    conformance!(one_way os_pipe, one_way_on(MultiThread, || async {
+        pipe::pipe().unwrap()
+    }).halves());
+    conformance!(one_way os_pipe_current_thread, one_way_on(CurrentThread, || async {
+        pipe::pipe().unwrap()
+    }).halves());
+    conformance!(one_way os_pipe_objects, one_way_on(CurrentThread, || async {
+        let (sender, receiver) = pipe::pipe().unwrap();
+        (Box::new(sender) as Box<dyn ReadyWrite>, Box::new(receiver) as Box<dyn ReadyRead>)
+    }).halves());
 
     async fn unix() -> (UnixStream, UnixStream) {
         UnixStream::pair().unwrap()

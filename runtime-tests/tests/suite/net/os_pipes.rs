@@ -1,0 +1,159 @@
+//! Pipes of the operating system, beyond what the conformance rows say: children, modes, descriptors.
+
+use std::io::{ErrorKind, Write as _};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::pin::pin;
+use std::process::{Command, Stdio};
+
+use runtime::io::{Interest, Read, Ready, ReadyWrite, Write, copy};
+use runtime::net::unix::pipe::{Receiver, Sender, pipe};
+
+use super::kind;
+
+/// More than fits the pipes, both ways at once.
+#[runtime::test]
+async fn a_child_gets_and_gives_a_megabyte() {
+    let mut child =
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = Sender::from_owned_fd(child.stdin.take().unwrap()).unwrap();
+    let mut output = Receiver::from_owned_fd(child.stdout.take().unwrap()).unwrap();
+    let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| (n * 7 % 251) as u8).collect();
+    let writing = runtime::spawn({
+        let bytes = bytes.clone();
+        async move {
+            input.write_all(&bytes).await.unwrap();
+            input.shutdown().await.unwrap();
+            input // the child reads the end although this is not dropped
+        }
+    });
+    let mut back = Vec::new();
+    output.read_to_end(&mut back).await.unwrap();
+    assert!(back == bytes);
+    drop(writing.await.unwrap());
+    assert!(child.wait().unwrap().success());
+}
+
+/// Our ends as a child's streams: it expects them to block.
+#[runtime::test]
+async fn ends_are_given_to_a_child() {
+    let (mut to_child, its_input) = pipe().unwrap();
+    let (its_output, mut from_child) = pipe().unwrap();
+    let mut child = Command::new("cat")
+        .stdin(its_input.into_blocking_fd().unwrap())
+        .stdout(its_output.into_blocking_fd().unwrap())
+        .spawn()
+        .unwrap();
+    to_child.write_all(b"through a child").await.unwrap();
+    drop(to_child);
+    let mut text = String::new();
+    from_child.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "through a child");
+    assert!(child.wait().unwrap().success());
+}
+
+/// A pipe that keeps messages apart: each read is short, and no event follows it.
+#[cfg(target_os = "linux")]
+#[runtime::test]
+async fn a_short_read_does_not_mean_that_nothing_is_left() {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    let (reader, writer) = pipe_with(PipeFlags::DIRECT | PipeFlags::CLOEXEC).unwrap();
+    let mut receiver = Receiver::from_owned_fd(reader).unwrap();
+    let mut buf = [0; 100];
+    for _ in 0..3 {
+        assert!(futures::poll!(pin!(receiver.read(&mut buf))).is_pending());
+        for message in [b"ab", b"cd", b"ef"] {
+            rustix::io::write(&writer, message).unwrap();
+        }
+        for message in [b"ab", b"cd", b"ef"] {
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), 2);
+            assert_eq!(&buf[..2], message);
+        }
+    }
+}
+
+#[runtime::test]
+async fn who_waits_hears_that_the_other_end_is_gone() {
+    let (mut sender, receiver) = pipe().unwrap();
+    let full = vec![0; 1 << 16];
+    while sender.try_write(&full).is_ok() {}
+    let writing = runtime::spawn(async move { sender.write_all(b"never").await });
+    runtime::task::yield_now().await;
+    drop(receiver);
+    assert_eq!(kind(writing.await.unwrap()), ErrorKind::BrokenPipe);
+
+    let (sender, mut receiver) = pipe().unwrap();
+    let reading = runtime::spawn(async move { receiver.read(&mut [0]).await });
+    runtime::task::yield_now().await;
+    drop(sender);
+    assert_eq!(reading.await.unwrap().unwrap(), 0);
+}
+
+#[runtime::test]
+async fn after_a_shutdown_there_is_no_sender() {
+    let (mut sender, mut receiver) = pipe().unwrap();
+    sender.try_write(b"last").unwrap();
+    for _ in 0..3 {
+        sender.shutdown().await.unwrap();
+    }
+    let mut text = String::new();
+    receiver.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "last");
+    assert_eq!(kind(sender.try_write(b"x")), ErrorKind::BrokenPipe);
+    assert_eq!(kind(sender.write_all(b"x").await), ErrorKind::BrokenPipe);
+    sender.writable().await.unwrap();
+    assert!(Ready::ready(&mut sender, Interest::WRITE).await.unwrap().hup());
+    assert!(sender.non_blocking_flush().is_ok());
+    let asked =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sender.as_fd().as_raw_fd()));
+    assert!(asked.is_err());
+    assert_eq!(kind(sender.into_nonblocking_fd()), ErrorKind::BrokenPipe);
+}
+
+#[runtime::test]
+async fn only_pipes_are_taken() {
+    let file = std::fs::File::open("/proc/self/exe").or_else(|_| std::fs::File::open("/dev/null"));
+    assert_eq!(kind(Receiver::from_owned_fd(file.unwrap())), ErrorKind::InvalidInput);
+    let (one, two) = std::os::unix::net::UnixStream::pair().unwrap();
+    assert_eq!(kind(Sender::from_owned_fd(one)), ErrorKind::InvalidInput);
+    drop(two);
+    // The wrong end of one is an error of the operations.
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let wrong = Sender::from_owned_fd(reader).unwrap();
+    assert!(wrong.try_write(b"x").is_err());
+}
+
+#[runtime::test]
+async fn blocking_or_not_as_asked_for() {
+    let blocks = |fd: &OwnedFd| {
+        let flags = rustix::fs::fcntl_getfl(fd).unwrap();
+        !flags.contains(rustix::fs::OFlags::NONBLOCK)
+    };
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let receiver = Receiver::from_owned_fd(reader).unwrap();
+    assert_eq!(kind(receiver.try_read(&mut [0])), ErrorKind::WouldBlock);
+    writer.write_all(b"x").unwrap();
+    receiver.readable().await.unwrap();
+    assert_eq!(receiver.try_read(&mut [0; 2]).unwrap(), 1);
+    let fd = receiver.into_nonblocking_fd().unwrap();
+    assert!(!blocks(&fd));
+    let fd = Receiver::from_owned_fd(fd).unwrap().into_blocking_fd().unwrap();
+    assert!(blocks(&fd));
+    let sender = Sender::from_owned_fd(writer).unwrap();
+    assert!(!blocks(&sender.into_nonblocking_fd().unwrap()));
+}
+
+#[runtime::test]
+async fn a_pipe_is_a_stream_like_any_other() {
+    let (mut first, mut middle) = pipe().unwrap();
+    let (mut out, mut last) = runtime::io::simplex(100);
+    let copying = runtime::spawn(async move {
+        let copied = copy(&mut middle, &mut last).await;
+        last.shutdown().await.unwrap();
+        copied
+    });
+    let writing = runtime::spawn(async move { first.write_all(&[7; 100_000]).await });
+    let mut all = Vec::new();
+    assert_eq!(out.read_to_end(&mut all).await.unwrap(), 100_000);
+    writing.await.unwrap().unwrap();
+    assert_eq!(copying.await.unwrap().unwrap(), 100_000);
+}
