@@ -45,7 +45,7 @@
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |
-//! | [`net`] | TCP and Unix sockets |
+//! | [`net`] | TCP, UDP and Unix sockets, the system's pipes, descriptors of your own |
 //! | [`signal`] | ctrl-c and the signals of Unix |
 //! | [`time`] | `sleep`, `timeout`, `interval`, and a clock that tests can stop |
 //!
@@ -116,6 +116,7 @@ mod coop;
 #[path = "io/mod.rs"]
 mod io_core;
 mod sync;
+#[allow(unsafe_code)]
 mod sys;
 mod waiters;
 

@@ -1,7 +1,9 @@
 //! Unix domain sockets: [`UnixListener`], [`UnixStream`] and its halves, [`UnixDatagram`].
 
 mod address;
+mod credentials;
 mod datagram;
+mod descriptors;
 pub mod pipe;
 
 use std::fmt;
@@ -22,6 +24,7 @@ use crate::io_core::{
     ReadyRead, ReadyWrite, leaf_io,
 };
 
+pub use credentials::UCred;
 pub use datagram::UnixDatagram;
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 /// The address of a Unix socket: a path, an abstract name, or nothing. Std's type.

@@ -8,6 +8,8 @@ mod messages;
 mod os_pipes;
 #[cfg(unix)]
 mod own_descriptors;
+#[cfg(unix)]
+mod passing;
 mod rows;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
