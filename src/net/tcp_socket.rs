@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+use socket2::TcpKeepalive;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::tcp::{TcpListener, TcpStream};
@@ -75,7 +77,20 @@ impl TcpSocket {
         TcpListener::from_std(self.socket.into())
     }
 
-    /// Connects.
+    /// Connects. How long that may take is a matter of [`timeout`](crate::time::timeout): by itself it
+    /// ends when the operating system gives up, after minutes.
+    ///
+    /// ```
+    /// # async fn example(addr: std::net::SocketAddr) -> std::io::Result<()> {
+    /// use runtime::net::TcpSocket;
+    /// use runtime::time::timeout;
+    /// use std::time::Duration;
+    ///
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.set_keepalive_time(Duration::from_secs(60))?;
+    /// let stream = timeout(Duration::from_secs(3), socket.connect(addr)).await??;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -109,6 +124,87 @@ impl TcpSocket {
     /// Those of the operating system.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket.take_error()
+    }
+}
+
+/// What the systems do not have alike.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+impl TcpSocket {
+    /// Sets after how much silence a connection is probed (`TCP_KEEPIDLE`), and that it is.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` below a second; those of the operating system.
+    pub fn set_keepalive_time(&self, silence: Duration) -> io::Result<()> {
+        self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))
+    }
+
+    /// Asks after how much silence a connection is probed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn keepalive_time(&self) -> io::Result<Duration> {
+        self.socket.tcp_keepalive_time()
+    }
+
+    /// Sets how long a probe waits for its answer (`TCP_KEEPINTVL`), and that there are probes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` below a second; those of the operating system.
+    pub fn set_keepalive_interval(&self, interval: Duration) -> io::Result<()> {
+        self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_interval(interval))
+    }
+
+    /// Asks how long a probe waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn keepalive_interval(&self) -> io::Result<Duration> {
+        self.socket.tcp_keepalive_interval()
+    }
+
+    /// Sets how many probes without an answer end a connection (`TCP_KEEPCNT`), and that there are
+    /// probes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
+        self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_retries(retries))
+    }
+
+    /// Asks how many probes without an answer end a connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn keepalive_retries(&self) -> io::Result<u32> {
+        self.socket.tcp_keepalive_retries()
+    }
+}
+
+/// What only Linux has.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl TcpSocket {
+    /// Binds to the network interface of this name (`SO_BINDTODEVICE`), or to none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system: there is no such interface.
+    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
+        self.socket.bind_device(interface)
+    }
+
+    /// The name of the network interface that it is bound to.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
+        self.socket.device()
     }
 }
 
@@ -156,6 +252,15 @@ options! {
         send_buffer_size, set_send_buffer_size: usize => send_buffer_size, set_send_buffer_size;
     "the size of the receive buffer (`SO_RCVBUF`), which the operating system may round":
         recv_buffer_size, set_recv_buffer_size: usize => recv_buffer_size, set_recv_buffer_size;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    "how long sent data may go without an answer before the connection ends (`TCP_USER_TIMEOUT`)":
+        user_timeout, set_user_timeout: Option<Duration> => tcp_user_timeout, set_tcp_user_timeout;
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    "the type of service of IPv4 packets (`IP_TOS`)":
+        tos_v4, set_tos_v4: u32 => tos_v4, set_tos_v4;
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    "the traffic class of IPv6 packets (`IPV6_TCLASS`)":
+        tclass_v6, set_tclass_v6: u32 => tclass_v6, set_tclass_v6;
     "how long closing waits, see [`TcpStream::set_linger`] (`SO_LINGER`)":
         linger, set_linger: Option<Duration> => linger, set_linger;
 }

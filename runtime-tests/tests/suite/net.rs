@@ -4,6 +4,7 @@
 mod descriptors;
 mod edges;
 mod messages;
+mod options;
 #[cfg(unix)]
 mod os_pipes;
 #[cfg(unix)]
