@@ -1,6 +1,7 @@
 //! Sockets: what connects, what closes, who is woken, and what every operation says when there is
 //! nothing to do any more. Named by scenario where there is one.
 
+mod accepting;
 mod descriptors;
 mod edges;
 mod messages;
