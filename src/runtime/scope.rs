@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::Handle;
-use crate::contain::contain;
+use crate::contain::{contain, dispose};
 use crate::task::{CancellationToken, JoinError, JoinHandle, JoinSet, LocalKey};
 
 /// Where the code is that runs now: in which scope.
@@ -147,9 +147,7 @@ impl<E: Send + 'static> Scope<E> {
                 }
             }
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        contain(|| waker.into_iter().for_each(Waker::wake));
         if let Some(task) = refused {
             task.abort();
         }
@@ -321,22 +319,31 @@ where
         match outcome {
             Outcome::Value(_) => {
                 self.outcome = Some(outcome);
-                self.body.set(None);
+                if let Err(payload) = self.drop_body() {
+                    self.fail(Outcome::Panic(payload));
+                }
             }
             failure => self.fail(failure),
         }
     }
 
+    /// Drops the body; the payload if its destructor panicked. It is gone all the same.
+    fn drop_body(&mut self) -> Result<(), Box<dyn Any + Send>> {
+        catch_unwind(AssertUnwindSafe(|| self.body.set(None)))
+    }
+
     /// The first failure cancels the rest; what follows from that is not of interest.
     fn fail(&mut self, failure: Outcome<T, E>) {
         if self.has_failed() {
-            return;
+            return contain(|| drop(failure));
         }
         let value = self.outcome.replace(failure);
         self.children.door.set(State::Cancelled);
         self.children.set.abort_all();
-        self.body.set(None);
-        drop(value);
+        if let Err(payload) = self.drop_body() {
+            dispose(payload);
+        }
+        contain(|| drop(value));
     }
 
     fn has_failed(&self) -> bool {

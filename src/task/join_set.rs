@@ -81,9 +81,7 @@ impl Wake for Entry {
             state.finished.push_back(self.key);
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        contain(|| waker.into_iter().for_each(Waker::wake));
     }
 }
 

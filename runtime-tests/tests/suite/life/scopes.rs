@@ -144,6 +144,46 @@ fn an_error_that_comes_after_the_bodys_value_wins() {
 }
 
 #[test]
+fn destructors_that_panic_change_neither_the_failure_nor_the_waiting() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("of a destructor");
+        }
+    }
+    on_each_flavour(|| async {
+        let ended = Count::new();
+        let result = scope(async |scope| {
+            let _body = OnDrop(|| panic!("of the body's destructor"));
+            for _ in 0..10 {
+                let token = ended.on_drop();
+                scope.spawn(async move {
+                    let _token = token;
+                    let _late = OnDrop(|| panic!("of a child's destructor"));
+                    pending().await
+                });
+            }
+            scope.spawn(async {
+                yield_now().await;
+                Err(error("first"))
+            });
+            pending::<io::Result<()>>().await
+        });
+        assert_eq!(result.await.unwrap_err().to_string(), "first");
+        assert_eq!(ended.get(), 10);
+        // A value that is not returned after all.
+        let result = scope(async |scope| {
+            scope.spawn(async {
+                yield_now().await;
+                Err(error("late"))
+            });
+            Ok(Bomb)
+        });
+        assert_eq!(result.await.map(std::mem::forget).unwrap_err().to_string(), "late");
+    });
+}
+
+#[test]
 fn dropping_a_scope_cancels_it() {
     on_each_flavour(|| async {
         let ended = Count::new();
