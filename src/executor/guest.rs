@@ -222,14 +222,6 @@ impl Scheduler {
         }
     }
 
-    /// Unparks everybody who waits for the seat, for what concerns all of them.
-    pub(super) fn unpark_bystanders(&self) {
-        let bystanders = self.guest.bystanders.lock().clone();
-        for parker in bystanders {
-            self.finish_unpark(parker.unpark());
-        }
-    }
-
     /// Calls a bystander to the seat, if it is free.
     pub(super) fn call_bystander(&self) {
         if self.guest.core.lock().is_some() {
