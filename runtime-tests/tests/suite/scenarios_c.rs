@@ -1,6 +1,6 @@
 //! Scenarios C of the list of what bit others: the life of a runtime.
 //!
-//! C04, C05 and C07 are in `contracts` (6), C23 in `attributes`. Not here: signals, C14 (a fork
+//! C04, C05 and C07 are in `contracts` (6), C23 in `attributes`, signals in `life`. Not here: C14 (a fork
 //! without exec is not supported).
 
 use std::future::pending;

@@ -106,8 +106,39 @@ fn signals_coalesce_until_somebody_looks() {
 }
 
 #[test]
+fn every_signal_wakes_who_waits() {
+    alone("life::signals::every_signal_wakes_who_waits", || {
+        let _watchdog = watchdog("");
+        let wakes = Count::new();
+        let waker = wakes.waker();
+        let mut listener = signal(SignalKind::user_defined1()).unwrap();
+        for n in 1..=500 {
+            let mut recv = pin!(listener.recv());
+            assert!(recv.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            raise(Number::USR1);
+            wait_until("it is woken", || wakes.get() == n);
+            assert!(recv.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+        }
+        // One that has left is not woken, and one that is replaced neither.
+        let gone = Count::new();
+        for _ in 0..2 {
+            let recv = pin!(listener.recv());
+            assert!(recv.poll(&mut Context::from_waker(&gone.waker())).is_pending());
+        }
+        let mut recv = pin!(listener.recv());
+        for waker in [&gone.waker(), &waker] {
+            assert!(recv.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        raise(Number::USR1);
+        wait_until("it is woken", || wakes.get() == 501);
+        assert_eq!(gone.get(), 0);
+    });
+}
+
+#[test]
 fn what_cannot_be_handled_is_refused() {
     alone("life::signals::what_cannot_be_handled_is_refused", || {
+        let _watchdog = watchdog("");
         let fatal = [Number::KILL, Number::STOP, Number::SEGV, Number::ILL, Number::FPE];
         let numbers = fatal.map(Number::as_raw).into_iter();
         for number in numbers.chain([0, -1, 65, 127, 128, 1000, i32::MAX, i32::MIN]) {
