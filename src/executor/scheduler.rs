@@ -292,7 +292,7 @@ impl Scheduler {
     /// Shuts down because a task has panicked; every `block_on` panics then, one after the other: who
     /// leaves the guest's seat calls the next. Does not wait.
     pub(crate) fn begin_shutdown_for_panic(self: &Arc<Self>) {
-        // Ordering: Release pairs with `has_panicked`. Who is woken by the shutdown, or by the end of
+        // Ordering: Release pairs with `assert_no_panic`. Who is woken by the shutdown, or by the end of
         // the task, which is yet to come, sees the flag.
         self.panicked.store(true, Ordering::Release);
         self.begin_shutdown();
