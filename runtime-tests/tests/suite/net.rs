@@ -438,6 +438,20 @@ async fn f14_names_and_lists_are_tried_in_turn_and_the_last_error_counts() {
     assert!(runtime::net::lookup_host("localhost:80").await.unwrap().next().is_some());
 }
 
+/// What is an address already asks nobody: neither the resolver nor a runtime.
+#[test]
+fn literals_are_looked_up_on_the_spot() {
+    let lookup = |host: &'static str| {
+        let looked_up = futures::FutureExt::now_or_never(runtime::net::lookup_host(host));
+        looked_up.expect("it waits").map(Vec::from_iter)
+    };
+    for literal in ["127.0.0.1:80", "[::1]:80", "[fe80::1%3]:80"] {
+        assert_eq!(lookup(literal).unwrap(), [literal.parse().unwrap()]);
+    }
+    assert_eq!(kind(lookup("127.0.0.1")), ErrorKind::InvalidInput);
+    assert_eq!(kind(lookup("localhost:80")), ErrorKind::Other, "there is no runtime to ask in");
+}
+
 #[runtime::test]
 async fn f17_a_connection_that_was_reset_before_it_was_accepted_gives_errors_only() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
