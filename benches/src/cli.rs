@@ -11,8 +11,8 @@ Measures `runtime` and its peers side by side and prints a table.
 Usage: cargo run --release -- [OPTIONS]
 
 Options:
-  --quick          Short measurements, three rounds: a first impression
-  --rounds N       How often each peer runs each workload (7; 3 with --quick)
+  --quick          Short measurements, two rounds: a first impression
+  --rounds N       How often each peer runs each workload (7; 2 with --quick)
   --json FILE      Write every sample to FILE
   --svg DIR        Write a plot of each group of workloads to DIR
   --only TEXT      Only workloads whose name contains TEXT (may be repeated)
@@ -96,7 +96,7 @@ pub fn parse() -> Result<Command, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    options.rounds = rounds.unwrap_or(if options.quick { 3 } else { 7 });
+    options.rounds = rounds.unwrap_or(if options.quick { 2 } else { 7 });
     if options.rounds == 0 {
         return Err("--rounds has to be at least 1".into());
     }
