@@ -48,6 +48,8 @@ mod idle;
 #[cfg(all(test, loom))]
 mod models;
 mod park;
+#[cfg(not(loom))]
+mod patience;
 #[allow(unsafe_code)]
 mod queue;
 #[cfg(not(loom))]

@@ -61,7 +61,7 @@ fn every_task_is_taken_exactly_once() {
                 thread::spawn(move || {
                     let own = queue::<Item>(false);
                     let mut seen: Vec<_> =
-                        own.steal_from(&victim).map(|item| item.number()).into_iter().collect();
+                        own.steal_from(&victim, 1).map(|item| item.number()).into_iter().collect();
                     seen.extend(drain(&own));
                     seen
                 })
@@ -88,7 +88,7 @@ fn an_overflowing_queue_loses_nothing_and_keeps_its_order() {
         let victim = Arc::clone(owner.shared());
         let thief = thread::spawn(move || {
             let own = queue::<Item>(false);
-            let first = own.steal_from(&victim).map(|item| item.number());
+            let first = own.steal_from(&victim, 1).map(|item| item.number());
             first.into_iter().chain(drain(&own)).collect::<Vec<_>>()
         });
         owner.push_back(Item::new(4));
@@ -129,10 +129,10 @@ fn stolen_tasks_can_be_stolen_again() {
         let (a, b) = (Arc::clone(first.shared()), Arc::clone(second.shared()));
         let thief = thread::spawn(move || {
             let third = queue::<Item>(false);
-            let stolen = third.steal_from(&b).or_else(|| third.steal_from(&a));
+            let stolen = third.steal_from(&b, 1).or_else(|| third.steal_from(&a, 1));
             stolen.map(|item| item.number()).into_iter().chain(drain(&third)).collect::<Vec<_>>()
         });
-        let stolen = second.steal_from(first.shared()).map(|item| item.number());
+        let stolen = second.steal_from(first.shared(), 1).map(|item| item.number());
         let mut seen: Vec<_> = stolen.into_iter().collect();
         seen.extend(drain(&second));
         seen.extend(thief.join().unwrap());

@@ -240,9 +240,12 @@ impl<T: Word> Owner<T> {
         queue.tail.store(tail, Ordering::Release);
     }
 
-    /// Steals about half of `victim`'s tasks; the first is returned, the rest are in this queue,
-    /// which must be empty.
-    pub(crate) fn steal_from(&self, victim: &Queue<T>) -> Option<T> {
+    /// Steals about half of `victim`'s tasks, if there are at least so many; the first is returned, the
+    /// rest are in this queue, which must be empty.
+    pub(crate) fn steal_from(&self, victim: &Queue<T>, at_least: usize) -> Option<T> {
+        if victim.len() < at_least {
+            return None;
+        }
         self.steal_ring(victim).or_else(|| {
             // Ordering: Relaxed: a hint; the lock orders the list itself.
             let len = victim.overflowing.load(Ordering::Relaxed);

@@ -242,8 +242,10 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.queue.is_empty())
+    /// Whether something is injected, or a worker has at least so many tasks that can be stolen.
+    pub(super) fn has_work(&self, at_least: usize) -> bool {
+        !self.injector.is_empty()
+            || self.remotes.iter().any(|remote| remote.queue.len() >= at_least)
     }
 
     pub(super) fn anyone_runs(&self) -> bool {
@@ -367,7 +369,7 @@ impl Scheduler {
                 while let Some(task) = remote
                     .queue
                     .steal_next()
-                    .or_else(|| worker.core.queue.steal_from(&remote.queue))
+                    .or_else(|| worker.core.queue.steal_from(&remote.queue, 1))
                 {
                     task.cancel(&self.owned);
                     self.cancel_queue(worker);

@@ -27,12 +27,16 @@ impl Worker {
     pub(super) fn park(&self) {
         let scheduler = &*self.scheduler;
         self.before_park();
+        self.patience.is_idle(real_now);
+        self.called.set(false);
         scheduler.idle.park(self.core.index, self.searching.take());
         let mut woken = self.take_woken();
-        if !scheduler.has_work() && !scheduler.is_shut_down() {
+        if !scheduler.has_work(self.worth_stealing()) && !scheduler.is_shut_down() {
             self.sleep(&mut woken);
         }
-        self.searching.set(scheduler.idle.unpark_self(self.core.index));
+        let called = scheduler.idle.unpark_self(self.core.index);
+        self.searching.set(called);
+        self.called.set(called);
         let now = self.awake(woken);
         self.free_hostages(now);
         self.after_park();
@@ -105,7 +109,7 @@ impl Worker {
 
     /// The guest of a pool does not look for work.
     fn has_work_for_me(&self) -> bool {
-        self.serves_injector && self.scheduler.has_work()
+        self.serves_injector && self.scheduler.has_work(self.worth_stealing())
     }
 
     /// Blocks in the driver if nobody else does.
@@ -159,7 +163,7 @@ impl Worker {
 
     /// What whoever is idle owes those who run: if a period has passed since the last look, takes
     /// the run-next task from workers that have been in one poll for all that time. Everything else
-    /// of theirs can be stolen anyway.
+    /// of theirs can be stolen, a lone task too.
     fn free_hostages(&self, now: Instant) {
         if now.saturating_duration_since(self.seen_at.get()) < WATCH_PERIOD {
             return;
@@ -174,10 +178,10 @@ impl Worker {
             }
             if tick != before {
                 moved = true;
-            } else if self.scheduler.runs(index)
-                && let Some(task) = self.scheduler.remotes[index].queue.steal_next()
-            {
-                self.core.queue.push_back(task);
+            } else if self.scheduler.runs(index) {
+                self.patience.end();
+                let hostage = self.scheduler.remotes[index].queue.steal_next();
+                hostage.into_iter().for_each(|task| self.core.queue.push_back(task));
             }
         }
         self.others_moved.set(moved);

@@ -8,7 +8,7 @@
 //!    unit and inherits the rest, so a chain is at most 128 polls long before others get a turn);
 //! 3. the front of the worker's own queue;
 //! 4. the injector, a share of it at once;
-//! 5. another worker's queue, half of it.
+//! 5. another worker's queue, half of it (for a lone task there, see `patience`).
 //!
 //! Between ticks the worker looks at the clock: often enough that a look costs little (every poll if
 //! polls are long, every [`MAX_STRIDE`] polls if they are short). A look fires due timers, those of
@@ -23,12 +23,13 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::park::Parker;
+use super::patience::Patience;
 use super::queue::Owner;
 use super::scheduler::Scheduler;
 use super::spin::Spin;
 use crate::contain::contain;
 use crate::coop::Budget;
-use crate::driver;
+use crate::driver::{self, clock::real_now};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::{After, Runnable};
@@ -74,6 +75,9 @@ pub(super) struct Worker {
     pub(super) budget: Cell<Budget>,
     /// Counted as searching in `idle`.
     pub(super) searching: Cell<bool>,
+    /// Woken for work, and not idle since.
+    pub(super) called: Cell<bool>,
+    pub(super) patience: Patience,
     /// Has been parked, or absent, and not had a task since.
     pub(super) left_park: Cell<bool>,
     /// Went to sleep as the watch.
@@ -118,6 +122,8 @@ impl Worker {
             last_turn: Cell::new((now, 0)),
             budget: Cell::new(Budget::FULL),
             searching: Cell::new(false),
+            called: Cell::new(false),
+            patience: Patience::new(now),
             left_park: Cell::new(true),
             held_watch: Cell::new(false),
             seen: RefCell::default(),
@@ -276,11 +282,25 @@ impl Worker {
         }
         let count = scheduler.remotes.len();
         let start = self.next_random() as usize;
+        let at_least = self.worth_stealing();
         (0..count)
             .map(|i| (start.wrapping_add(i)) % count)
             .filter(|&victim| victim != self.core.index)
-            .find_map(|victim| self.core.queue.steal_from(&scheduler.remotes[victim].queue))
+            .find_map(|victim| {
+                let victim = &scheduler.remotes[victim].queue;
+                let is_lone = victim.len() == 1;
+                let stolen = self.core.queue.steal_from(victim, at_least);
+                if stolen.is_some() && is_lone {
+                    self.patience.took(real_now());
+                }
+                stolen
+            })
             .or_else(|| self.pull_injected())
+    }
+
+    /// How many tasks another worker must have for one to be stolen.
+    pub(super) fn worth_stealing(&self) -> usize {
+        if self.called.get() || self.patience.is_over(real_now) { 1 } else { 2 }
     }
 
     /// Marsaglia's xorshift: only to spread thieves over victims.
@@ -307,7 +327,7 @@ impl Worker {
         let scheduler = &*self.scheduler;
         if self.searching.take()
             && scheduler.idle.stop_searching(self.core.index)
-            && scheduler.has_work()
+            && scheduler.has_work(1)
         {
             scheduler.notify();
         }
