@@ -3,9 +3,9 @@
 //!
 //! It is two values. [`Driver`] is exclusive: whoever holds it may block in [`Driver::turn`], which
 //! polls the operating system once and *collects* the wakers of what happened; it wakes nobody, the
-//! caller does that with no lock held. [`Handle`] is shared: every socket and timer keeps one, so
-//! that they can be used from any thread and under any executor for as long as somebody turns the
-//! driver. This module knows no task and no executor.
+//! caller does that with no lock held. [`Handle`] is shared: every socket and timer keeps a
+//! [`HandleRef`], so that it can be used from any thread and under any executor for as long as
+//! somebody turns the driver. This module knows no task and no executor.
 //!
 //! Who wakes whom: [`Handle::unpark`] makes the turn that blocks (or else the next one) return at
 //! once. [`Handle::shutdown`] collects every waiter there is; after it registrations fail and
@@ -27,6 +27,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -112,16 +113,44 @@ pub(crate) struct Handle {
     descriptor: i32,
 }
 
+/// What sockets and timers keep of a [`Handle`].
+///
+/// The references are counted for each entered thread apart, so that workers which make and drop
+/// timers do not all write one line of the cache.
+#[derive(Clone, Debug)]
+#[expect(clippy::redundant_allocation, reason = "the outer count is what this is for")]
+pub(crate) struct HandleRef(Arc<Arc<Handle>>);
+
+impl HandleRef {
+    pub(crate) fn new(handle: &Arc<Handle>) -> Self {
+        Self(Arc::new(Arc::clone(handle)))
+    }
+
+    /// The calling thread's reference to the same driver, if it has entered that, else this one.
+    pub(crate) fn here(&self) -> Self {
+        self.of_this_thread().unwrap_or_else(|| self.clone())
+    }
+}
+
+impl Deref for HandleRef {
+    type Target = Handle;
+
+    #[inline]
+    fn deref(&self) -> &Handle {
+        &self.0
+    }
+}
+
 impl Handle {
     /// The driver that this thread has entered, if any. `None` in thread-local destructors.
-    pub(crate) fn current() -> Option<Arc<Handle>> {
-        Self::with_current(Arc::clone)
+    pub(crate) fn current() -> Option<HandleRef> {
+        Self::with_current(HandleRef::clone)
     }
 
     /// Calls `f` with the driver that this thread has entered, without counting a reference.
     ///
     /// `f` must not enter or leave a driver.
-    pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<Handle>) -> R) -> Option<R> {
+    pub(crate) fn with_current<R>(f: impl FnOnce(&HandleRef) -> R) -> Option<R> {
         CURRENT
             .try_with(|current| current.borrow().as_ref().map(|entered| f(&entered.handle)))
             .ok()
@@ -135,7 +164,8 @@ impl Handle {
             shard <= self.foreign_shard(),
             "a thread enters with a shard that does not exist"
         );
-        let entered = Entered { handle: Arc::clone(self), shard };
+        let handle = self.of_this_thread().unwrap_or_else(|| HandleRef::new(self));
+        let entered = Entered { handle, shard };
         let previous = CURRENT.try_with(|current| current.borrow_mut().replace(entered));
         EnterGuard { previous: previous.ok(), _not_send: PhantomData }
     }
@@ -143,14 +173,22 @@ impl Handle {
     /// The timer shard of the calling thread: its own if it has entered this driver, else the one
     /// that all foreign threads share.
     pub(crate) fn shard(&self) -> usize {
+        self.entered(|entered| entered.shard).unwrap_or(self.foreign_shard())
+    }
+
+    /// The calling thread's reference to this, if it has entered it.
+    fn of_this_thread(&self) -> Option<HandleRef> {
+        self.entered(|entered| entered.handle.clone())
+    }
+
+    fn entered<R>(&self, f: impl FnOnce(&Entered) -> R) -> Option<R> {
         CURRENT
             .try_with(|current| match &*current.borrow() {
-                Some(entered) if std::ptr::eq(&*entered.handle, self) => Some(entered.shard),
+                Some(entered) if std::ptr::eq(&*entered.handle, self) => Some(f(entered)),
                 _ => None,
             })
             .ok()
             .flatten()
-            .unwrap_or(self.foreign_shard())
     }
 
     /// The timer shard of threads that have none of their own.
@@ -216,7 +254,7 @@ impl Drop for EnterGuard {
 
 #[derive(Debug)]
 struct Entered {
-    handle: Arc<Handle>,
+    handle: HandleRef,
     shard: usize,
 }
 

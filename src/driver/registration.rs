@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Handle;
+use super::HandleRef;
 use super::source::{
     self, ERROR, Owner, PRIORITY, RD_CLOSED, READ, Snapshot, Source, WR_CLOSED, WRITE, Wants,
 };
@@ -40,7 +40,7 @@ const SHORT_MEANS_DRAINED: bool = cfg!(all(
 #[derive(Debug)]
 pub(crate) struct Registration {
     source: Arc<Source>,
-    handle: Arc<Handle>,
+    handle: HandleRef,
 }
 
 impl Registration {
@@ -53,7 +53,7 @@ impl Registration {
     pub(crate) fn new(
         io: &mut impl mio::event::Source,
         interest: mio::Interest,
-        handle: Arc<Handle>,
+        handle: HandleRef,
     ) -> io::Result<Self> {
         let source = handle.reactor().register(io, interest, READ | WRITE)?;
         Ok(Self { source, handle })
@@ -82,7 +82,7 @@ impl Registration {
     }
 
     /// The driver that the object belongs to.
-    pub(crate) fn handle(&self) -> &Arc<Handle> {
+    pub(crate) fn handle(&self) -> &HandleRef {
         &self.handle
     }
 

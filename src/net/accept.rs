@@ -122,7 +122,7 @@ impl<L: Accept> Acceptor<L> {
                 }
                 // With the listener's driver, whoever polls us. It is taken for ready: the request
                 // mostly comes right behind the handshake.
-                let stream = Evented::stream_in(stream, registration.handle().clone())?;
+                let stream = Evented::stream_in(stream, registration.handle().here())?;
                 Ok(Some((stream, addr)))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

@@ -7,11 +7,10 @@
 use std::fmt;
 use std::io;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use mio::event::Source;
 
-use crate::driver::{Handle, Registration};
+use crate::driver::{Handle, HandleRef, Registration};
 use crate::io_core::Interest;
 
 /// What `io` is registered for. Urgent data is asked for because a read stops at its mark: the
@@ -26,7 +25,7 @@ const STREAM: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABL
 pub(super) const MESSAGES: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
 
 /// The driver that this thread has entered.
-pub(super) fn current() -> io::Result<Arc<Handle>> {
+pub(super) fn current() -> io::Result<HandleRef> {
     Handle::current().ok_or_else(no_runtime)
 }
 
@@ -52,7 +51,7 @@ impl<S: Source> Evented<S> {
     }
 
     /// Registers a stream with the driver `handle`.
-    pub(super) fn stream_in(io: S, handle: Arc<Handle>) -> io::Result<Self> {
+    pub(super) fn stream_in(io: S, handle: HandleRef) -> io::Result<Self> {
         Self::new(io, STREAM, handle)
     }
 
@@ -72,7 +71,7 @@ impl<S: Source> Evented<S> {
         Self::new(io, interest, current()?)
     }
 
-    fn new(mut io: S, interest: mio::Interest, handle: Arc<Handle>) -> io::Result<Self> {
+    fn new(mut io: S, interest: mio::Interest, handle: HandleRef) -> io::Result<Self> {
         let registration = Registration::new(&mut io, interest, handle)?;
         Ok(Self { io: Some(io), registration })
     }

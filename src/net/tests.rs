@@ -129,7 +129,11 @@ fn e13_a_registration_that_fails_leaves_nothing_behind() {
     for _ in 0..1000 {
         let fd = file.as_raw_fd();
         let mut io = mio::unix::SourceFd(&fd);
-        let result = Registration::new(&mut io, mio::Interest::READABLE, handle.clone());
+        let result = Registration::new(
+            &mut io,
+            mio::Interest::READABLE,
+            crate::driver::HandleRef::new(&handle),
+        );
         if cfg!(mio_unsupported_force_poll_poll) {
             return; // poll(2) takes files
         }

@@ -8,14 +8,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use super::Instant;
 use crate::coop;
-use crate::driver::Handle;
 use crate::driver::timers::{Key, Registered, Watch};
+use crate::driver::{Handle, HandleRef};
 
 /// See [`State::Ahead`].
 const AHEAD: Duration = Duration::from_millis(1);
@@ -67,7 +66,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// A [`Sleep`] on behalf of the public function `caller`.
 #[track_caller]
 pub(super) fn after(duration: Duration, caller: &str) -> Sleep {
-    let current = Handle::with_current(|handle| (handle.clock.now(), Arc::clone(handle)));
+    let current = Handle::with_current(|handle| (handle.clock.now(), handle.clone()));
     let Some((now, handle)) = current else { no_runtime(caller) };
     let state = if duration >= AHEAD { State::Ahead } else { State::Idle };
     Sleep { handle, deadline: Instant::from(now).saturating_add(duration), state }
@@ -106,7 +105,7 @@ pub(super) fn no_runtime(caller: &str) -> ! {
 /// ```
 #[must_use = "a `Sleep` does nothing unless it is awaited"]
 pub struct Sleep {
-    handle: Arc<Handle>,
+    handle: HandleRef,
     deadline: Instant,
     state: State,
 }

@@ -2,13 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::sleep::no_runtime;
 use crate::contain::contain;
-use crate::driver::Handle;
+use crate::driver::{Handle, HandleRef};
 
 /// Stops the clock of the current runtime, which must be a current-thread one.
 ///
@@ -95,7 +94,7 @@ pub fn advance(duration: Duration) -> Advance {
 }
 
 #[track_caller]
-fn current(caller: &str) -> Arc<Handle> {
+fn current(caller: &str) -> HandleRef {
     let Some(handle) = Handle::current() else { no_runtime(caller) };
     assert!(
         handle.clock.can_pause(),
@@ -109,7 +108,7 @@ fn current(caller: &str) -> Arc<Handle> {
 #[must_use = "the clock does not move unless this is awaited"]
 #[derive(Debug)]
 pub struct Advance {
-    handle: Arc<Handle>,
+    handle: HandleRef,
     /// `None`: the clock has moved.
     duration: Option<Duration>,
 }
