@@ -56,6 +56,14 @@ pub(crate) struct Pool {
     keep_alive: Duration,
 }
 
+/// A snapshot for `metrics`.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    pub(crate) threads: usize,
+    pub(crate) idle_threads: usize,
+    pub(crate) queued: usize,
+}
+
 #[derive(Default)]
 struct State {
     queue: VecDeque<Runnable>,
@@ -132,6 +140,12 @@ impl Pool {
         let (task, handle) = task::new_task(Job(Some(job)), self, spawned_at);
         self.push(task);
         handle
+    }
+
+    /// How many threads and jobs there are.
+    pub(crate) fn counts(&self) -> Counts {
+        let state = self.lock();
+        Counts { threads: state.threads, idle_threads: state.idle.len(), queued: state.queue.len() }
     }
 
     /// Whether no job is queued or under way.

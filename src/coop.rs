@@ -52,6 +52,12 @@ impl Budget {
         (self.0 > 0).then_some(Self(self.0 - 1))
     }
 
+    /// Whether a poll that leaves this was ended by the budget, or may as well have been.
+    #[inline]
+    pub(crate) fn is_spent(self) -> bool {
+        self.0 <= 0
+    }
+
     /// Puts this budget in force on the calling thread and returns the one that was.
     pub(crate) fn replace(self) -> Self {
         Self(BUDGET.replace(self.0))

@@ -46,6 +46,7 @@
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |
 //! | [`net`] | TCP, UDP and Unix sockets, the system's pipes, descriptors of your own |
+//! | [`metrics`] | what a runtime counts, and how long polls take |
 //! | [`signal`] | ctrl-c and the signals of Unix |
 //! | [`time`] | `sleep`, `timeout`, `interval`, and a clock that tests can stop |
 //!
@@ -151,6 +152,6 @@ pub mod io {
 #[cfg(not(loom))]
 pub use crate::runtime::{
     Builder, DrainReport, EnterGuard, Handle, LeftTask, Runtime, Scope, TaskTracker,
-    TryCurrentError, UnhandledPanic, scope, spawn, spawn_blocking, spawn_local,
+    TryCurrentError, UnhandledPanic, metrics, scope, spawn, spawn_blocking, spawn_local,
 };
 pub use runtime_macros::{main, test};

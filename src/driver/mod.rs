@@ -219,8 +219,12 @@ impl Handle {
         &self.reactor
     }
 
+    /// Events that were reported for I/O objects so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.reactor.events()
+    }
+
     /// How many I/O objects are registered.
-    #[cfg(test)]
     pub(crate) fn registrations(&self) -> usize {
         self.reactor.len()
     }

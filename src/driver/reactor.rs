@@ -45,6 +45,7 @@ pub(super) struct Table {
     sources: Slab<Entry>,
     /// The generation of the next registration.
     generation: u32,
+    events: u64,
     shut_down: bool,
 }
 
@@ -68,12 +69,15 @@ impl Reactor {
         if events.is_empty() {
             return;
         }
-        let table = self.table.lock();
+        let mut table = self.table.lock();
+        let mut count = 0;
         for event in events {
             if let Some(source) = table.find(event.token()) {
                 source.event(bits_of(event), woken);
+                count += 1;
             }
         }
+        table.events += count;
     }
 
     /// Enters `io` in the table and at the operating system, with `assumed` as its first readiness.
@@ -128,8 +132,12 @@ impl Reactor {
         }
     }
 
+    /// How many events there were for sources in the table.
+    pub(super) fn events(&self) -> u64 {
+        self.table.lock().events
+    }
+
     /// How many sources are in the table.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.table.lock().sources.len()
     }
@@ -137,7 +145,7 @@ impl Reactor {
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { sources: Slab::new(), generation: 0, shut_down: false }
+        Self { sources: Slab::new(), generation: 0, events: 0, shut_down: false }
     }
 
     pub(super) fn insert(&mut self, assumed: u64) -> io::Result<(Arc<Source>, mio::Token)> {

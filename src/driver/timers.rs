@@ -201,6 +201,12 @@ impl Timers {
         self.instant(self.shards.iter().map(Shard::next).min()?)
     }
 
+    /// How many timers there are. Takes every shard's lock, one after the other.
+    pub(crate) fn len(&self) -> usize {
+        let len = |shard: &Shard| shard.wheel.lock().as_ref().map_or(0, Wheel::len);
+        self.shards.iter().map(len).sum()
+    }
+
     /// Moves the wakers of due timers of every shard into `woken`. The caller wakes them.
     ///
     /// A call looks at a few thousand timers of a shard at most. `true`: more may be due; then the

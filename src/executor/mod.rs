@@ -43,8 +43,12 @@ mod batch;
 #[cfg(not(loom))]
 mod by_hand;
 #[cfg(not(loom))]
+mod counters;
+#[cfg(not(loom))]
 mod guest;
 mod idle;
+#[cfg(not(loom))]
+mod metrics;
 #[cfg(all(test, loom))]
 mod models;
 mod park;
@@ -63,6 +67,8 @@ mod spin;
 #[cfg(not(loom))]
 mod worker;
 
+#[cfg(not(loom))]
+pub use self::metrics::{Histogram, WorkerMetrics};
 #[cfg(not(loom))]
 pub(crate) use self::{
     guest::in_async_context,

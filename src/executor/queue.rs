@@ -325,6 +325,18 @@ impl<T: Word> Queue<T> {
         tail.saturating_sub(head) as usize + self.overflowing.load(Ordering::Acquire)
     }
 
+    /// How many tasks wait here, the one in the next slot included.
+    pub(crate) fn waiting(&self) -> usize {
+        // Ordering: Relaxed: a number for `metrics`; the task is not touched.
+        self.len() + usize::from(!self.next.load(Ordering::Relaxed).is_null())
+    }
+
+    /// How many of them are behind the ring.
+    pub(crate) fn overflowed(&self) -> usize {
+        // Ordering: Relaxed, as above.
+        self.overflowing.load(Ordering::Relaxed)
+    }
+
     fn slot(&self, index: u64) -> &AtomicPtr<()> {
         &self.slots[(index & MASK) as usize]
     }

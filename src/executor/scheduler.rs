@@ -7,14 +7,16 @@ use std::panic::Location;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::counters::Counters;
 use super::guest::{self, Guest};
 use super::idle::Idle;
+use super::metrics::WorkerMetrics;
 use super::park::{Parker, Unpark};
 use super::queue::{self, Queue};
 use super::worker::{Core, Worker};
 use crate::contain::contain;
 use crate::driver::{self, Driver};
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sync::{Apart, Arc};
 use crate::task::{self, JoinHandle, OnPanic, OwnedTasks, Runnable, Schedule};
 
@@ -27,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) workers: usize,
     pub(crate) event_interval: u32,
     pub(crate) global_queue_interval: u32,
+    /// How long a poll is that counts as a stall.
+    pub(crate) stall_threshold: Duration,
     pub(crate) on_park: Option<Hook>,
     pub(crate) on_unpark: Option<Hook>,
     /// Told when a task has panicked.
@@ -42,8 +46,26 @@ pub(crate) struct Config {
 #[derive(Debug)]
 pub(super) struct Remote {
     pub(super) queue: Arc<Queue<Runnable>>,
-    /// How many turns of its loop the worker has made. Written at each of them.
-    pub(super) tick: AtomicU32,
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Remote {
+    fn metrics(&self) -> WorkerMetrics {
+        let counters = &*self.counters;
+        WorkerMetrics {
+            polls: counters.polls(),
+            steals: counters.steals.get(),
+            takeovers: counters.takeovers.get(),
+            parks: counters.parks.get(),
+            busy: counters.busy(),
+            budget_yields: counters.budget_yields.get(),
+            stalls: counters.stalls.get(),
+            queued: self.queue.waiting(),
+            overflowed: self.queue.overflowed(),
+            poll_times: counters.poll_times(),
+            wake_latencies: counters.wake_latencies(),
+        }
+    }
 }
 
 /// What all workers share.
@@ -51,9 +73,11 @@ pub(crate) struct Scheduler {
     pub(super) config: Config,
     pub(super) workers: usize,
     /// The pool's workers, then the guest.
-    pub(super) remotes: Box<[Apart<Remote>]>,
+    pub(super) remotes: Box<[Remote]>,
     parkers: Box<[Arc<Parker>]>,
     pub(super) injector: crate::sync::Queue<Runnable>,
+    /// Tasks that were spawned from outside, into the injector.
+    spawned_outside: AtomicU64,
     pub(super) owned: OwnedTasks,
     pub(super) idle: Apart<Idle>,
     pub(super) guest: Guest,
@@ -115,8 +139,10 @@ pub(crate) fn new(
         (0..=workers).map(|index| Core { index, queue: queue::queue(workers == 0) }).collect();
     let remotes = cores
         .iter()
-        .map(|core| Remote { queue: Arc::clone(core.queue.shared()), tick: AtomicU32::new(0) })
-        .map(Apart)
+        .map(|core| Remote {
+            queue: Arc::clone(core.queue.shared()),
+            counters: Arc::new(Counters::new()),
+        })
         .collect();
     let guest = Guest::new(cores.pop().expect("one core more than workers"));
     let scheduler = Arc::new(Scheduler {
@@ -124,6 +150,7 @@ pub(crate) fn new(
         remotes,
         parkers: (0..workers).map(|_| Arc::new(Parker::new())).collect(),
         injector: crate::sync::Queue::new(),
+        spawned_outside: AtomicU64::new(0),
         owned: OwnedTasks::new(workers + 1).on_panic(config.on_panic.clone()),
         idle: Apart(Idle::new(workers)),
         guest,
@@ -166,7 +193,7 @@ impl fmt::Debug for PoolWorker {
 impl Schedule for Scheduler {
     fn schedule(this: &Arc<Self>, task: Runnable) {
         Worker::with_current(this, |worker| match worker {
-            Some(worker) => worker.push(task),
+            Some(worker) => worker.push_woken(task),
             None => Arc::clone(this).inject(task),
         });
     }
@@ -196,10 +223,13 @@ impl Scheduler {
         }
         let injected = Worker::with_current(self, |worker| match worker {
             Some(worker) => {
+                worker.counters.spawned.add();
                 worker.push(task); // a worker that stops cancels what it has
                 false
             }
             None => {
+                // Ordering: Relaxed: a number for `metrics`. The injector is a shared line as well.
+                self.spawned_outside.fetch_add(1, Ordering::Relaxed);
                 Arc::clone(self).inject(task);
                 true
             }
@@ -257,9 +287,32 @@ impl Scheduler {
         if worker == self.workers { self.guest.runs() } else { !self.idle.is_parked(worker) }
     }
 
-    pub(super) fn ticks(&self) -> impl Iterator<Item = u32> {
-        // Ordering: Relaxed: only whether they move counts.
-        self.remotes.iter().map(|remote| remote.tick.load(Ordering::Relaxed))
+    pub(super) fn ticks(&self) -> impl Iterator<Item = u64> {
+        self.remotes.iter().map(|remote| remote.counters.turns.get())
+    }
+
+    /// What the workers have done, the guest last.
+    pub(crate) fn worker_metrics(&self) -> Vec<WorkerMetrics> {
+        self.remotes.iter().map(Remote::metrics).collect()
+    }
+
+    /// Tasks in the injector.
+    pub(crate) fn injected(&self) -> usize {
+        self.injector.len()
+    }
+
+    /// Tasks that were spawned, and those of them that have not ended.
+    pub(crate) fn task_counts(&self) -> (u64, u64) {
+        let sum = |count: fn(&Counters) -> u64| -> u64 {
+            self.remotes.iter().map(|remote| count(&remote.counters)).sum()
+        };
+        let completed = sum(|counters| counters.completed.get()); // first: never more than spawned
+        // Ordering: Relaxed, as where it is written.
+        let outside = self.spawned_outside.load(Ordering::Relaxed);
+        let spawned = sum(|counters| counters.spawned.get()) + outside;
+        // Shutdown cancels what is left and counts nothing.
+        let is_over = self.wait_stopped(Some(Duration::ZERO));
+        (spawned, if is_over { 0 } else { spawned.saturating_sub(completed) })
     }
 
     /// Whether callers of `block_on` and `turn` are its only workers.

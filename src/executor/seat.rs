@@ -11,6 +11,7 @@ use super::park::Parker;
 use super::scheduler::Scheduler;
 use super::worker::{Entered, Worker};
 use crate::coop::Budget;
+use crate::driver::clock::real_now;
 use crate::sync::Arc;
 use crate::task::home;
 
@@ -31,6 +32,7 @@ impl Seat {
         let former = scheduler.guest.replace_parker(Some(Arc::clone(parker)));
         let worker = Worker::new(Arc::clone(scheduler), core, Arc::clone(parker));
         let entered = Some(worker.enter());
+        worker.counters.begin_busy(real_now());
         scheduler.guest.set_running(true);
         home::come_home();
         Some(Self { worker: Some(worker), entered, former })
@@ -64,7 +66,10 @@ impl Seat {
         let mut polls = 0;
         while polls < BATCH {
             worker.tick();
-            let Some(task) = worker.next_task() else { break };
+            let Some(task) = worker.next_task() else {
+                worker.counters.idle_turns.add();
+                break;
+            };
             worker.found_work();
             worker.poll(task);
             polls += 1;
@@ -90,6 +95,9 @@ impl Seat {
         let mut woken = worker.take_woken();
         let injected = scheduler.workers == 0 && !scheduler.injector.is_empty();
         // After shutdown, too: while the pool's workers end, nobody else may be there for the driver.
+        if !injected {
+            worker.count_park();
+        }
         if !injected && !worker.lead(at_most, &mut woken) {
             let deadline = scheduler.driver_handle.timers.next_deadline(worker.core.index);
             worker.sleep_as_thread(deadline, at_most);
@@ -140,6 +148,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let Some(worker) = self.worker.take() else { return };
         let scheduler = Arc::clone(&worker.scheduler);
+        worker.end_busy();
         scheduler.guest.batches.begin();
         if scheduler.is_shut_down() {
             scheduler.cancel_queue(&worker);

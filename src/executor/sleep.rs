@@ -32,6 +32,7 @@ impl Worker {
         scheduler.idle.park(self.core.index, self.searching.take());
         let mut woken = self.take_woken();
         if !scheduler.has_work(self.worth_stealing()) && !scheduler.is_shut_down() {
+            self.count_park();
             self.sleep(&mut woken);
         }
         let called = scheduler.idle.unpark_self(self.core.index);
@@ -51,6 +52,14 @@ impl Worker {
         }
     }
 
+    /// The worker is about to sleep: it has no task, so nothing is left to measure.
+    pub(super) fn count_park(&self) {
+        self.counters.parks.add();
+        self.end_busy();
+        self.sampler.forget_poll();
+        self.sampler.forget_wake();
+    }
+
     pub(super) fn after_park(&self) {
         if let Some(hook) = &self.scheduler.config.on_unpark {
             contain(|| hook());
@@ -59,7 +68,9 @@ impl Worker {
 
     /// Back from a sleep: what came in meanwhile is queued, due timers fire.
     pub(super) fn awake(&self, mut woken: Vec<Waker>) -> Instant {
-        let now = self.scheduler.driver_handle.clock.now();
+        let clock = &self.scheduler.driver_handle.clock;
+        let now = clock.now();
+        self.counters.begin_busy(if clock.is_touched() { real_now() } else { now });
         self.left_park.set(true);
         self.budget.set(Budget::FULL);
         self.last_look.set(now);
@@ -133,7 +144,7 @@ impl Worker {
             turned.is_some()
         };
         if turned {
-            self.last_turn.set((handle.clock.now(), self.tick.get()));
+            self.last_turn.set((handle.clock.now(), self.counters.turns.get()));
         }
         true
     }
@@ -170,7 +181,7 @@ impl Worker {
         }
         self.seen_at.set(now);
         let mut seen = self.seen.borrow_mut();
-        let ticks: Vec<u32> = self.scheduler.ticks().collect();
+        let ticks: Vec<u64> = self.scheduler.ticks().collect();
         let mut moved = false;
         for (index, (tick, before)) in ticks.iter().zip(&*seen).enumerate() {
             if index == self.core.index {
@@ -181,7 +192,10 @@ impl Worker {
             } else if self.scheduler.runs(index) {
                 self.patience.end();
                 let hostage = self.scheduler.remotes[index].queue.steal_next();
-                hostage.into_iter().for_each(|task| self.core.queue.push_back(task));
+                if let Some(task) = hostage {
+                    self.counters.takeovers.add();
+                    self.core.queue.push_back(task);
+                }
             }
         }
         self.others_moved.set(moved);

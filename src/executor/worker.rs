@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::counters::{Counters, Sampler};
 use super::park::Parker;
 use super::patience::Patience;
 use super::queue::Owner;
@@ -31,7 +32,6 @@ use crate::contain::contain;
 use crate::coop::Budget;
 use crate::driver::{self, clock::real_now};
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 use crate::task::{After, Runnable};
 
 /// The longest time between two looks of a busy worker at the driver, its own long polls aside.
@@ -60,7 +60,8 @@ pub(super) struct Worker {
     pub(super) scheduler: Arc<Scheduler>,
     pub(super) core: Core,
     pub(super) parker: Arc<Parker>,
-    pub(super) tick: Cell<u32>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) sampler: Sampler,
     /// Polls until the next look at the clock, and between two looks.
     countdown: Cell<u32>,
     stride: Cell<u32>,
@@ -70,7 +71,7 @@ pub(super) struct Worker {
     until_injector: Cell<u32>,
     pub(super) last_look: Cell<Instant>,
     /// When, and at which tick, this worker last polled the driver.
-    pub(super) last_turn: Cell<(Instant, u32)>,
+    pub(super) last_turn: Cell<(Instant, u64)>,
     /// What the last poll left, for the next link of a run-next chain.
     pub(super) budget: Cell<Budget>,
     /// Counted as searching in `idle`.
@@ -83,7 +84,7 @@ pub(super) struct Worker {
     /// Went to sleep as the watch.
     pub(super) held_watch: Cell<bool>,
     /// The workers' ticks a watch's period ago, or longer, and when that was.
-    pub(super) seen: RefCell<Vec<u32>>,
+    pub(super) seen: RefCell<Vec<u64>>,
     pub(super) seen_at: Cell<Instant>,
     /// Whether they had moved when `seen` was last renewed.
     pub(super) others_moved: Cell<bool>,
@@ -109,17 +110,20 @@ impl Worker {
         let interval = scheduler.config.global_queue_interval;
         let may_spin = scheduler.config.may_spin;
         let pool = scheduler.workers;
+        let counters = Arc::clone(&scheduler.remotes[index].counters);
+        let last_turn = Cell::new((now, counters.turns.get()));
         Rc::new(Self {
             scheduler,
             core,
             parker,
-            tick: Cell::new(0),
+            counters,
+            sampler: Sampler::default(),
             countdown: Cell::new(1),
             stride: Cell::new(1),
             serves_injector: index < pool || pool == 0,
             until_injector: Cell::new(interval),
             last_look: Cell::new(now),
-            last_turn: Cell::new((now, 0)),
+            last_turn,
             budget: Cell::new(Budget::FULL),
             searching: Cell::new(false),
             called: Cell::new(false),
@@ -165,6 +169,7 @@ impl Worker {
     pub(super) fn run(self: &Rc<Self>) {
         let _entered = self.enter();
         self.parker.adopt_thread();
+        self.counters.begin_busy(real_now());
         while !self.scheduler.is_shut_down() {
             self.tick();
             match self.next_task().or_else(|| self.search()) {
@@ -172,16 +177,30 @@ impl Worker {
                     self.found_work();
                     self.poll(task);
                 }
-                None => self.park(),
+                None => {
+                    self.counters.idle_turns.add();
+                    self.park();
+                }
             }
         }
+        self.end_busy();
         if self.searching.take() {
             let _ = self.scheduler.idle.stop_searching(self.core.index);
         }
         self.scheduler.worker_stopped(self);
     }
 
+    /// Queues a task that was woken on this thread.
+    #[inline]
+    pub(super) fn push_woken(&self, task: Runnable) {
+        if self.sampler.wants_wake() {
+            self.sampler.woken(task.id());
+        }
+        self.push(task);
+    }
+
     /// Queues a task that was spawned or woken on this thread.
+    #[inline]
     pub(super) fn push(&self, task: Runnable) {
         if self.dispatching.get() {
             self.core.queue.push_back(task);
@@ -198,13 +217,27 @@ impl Worker {
 
     /// Polls one task.
     pub(super) fn poll(&self, task: Runnable) {
+        if self.sampler.has_wake() {
+            self.sampler.polled(task.id(), &self.counters);
+        }
         let outside = self.budget.get().replace();
         let after = task.run(&self.scheduler.owned, self.core.index);
-        self.budget.set(outside.replace());
+        let left = outside.replace();
+        self.budget.set(left);
         match after {
-            After::Nothing => {}
-            After::Again(task) => self.core.queue.push_back(task),
-            After::WakeJoiner(joiner) => self.wake_joiner(joiner),
+            After::Waits => {}
+            After::Again(task) => {
+                if left.is_spent() {
+                    self.counters.budget_yields.add();
+                }
+                self.core.queue.push_back(task);
+            }
+            After::Ended(joiner) => {
+                self.counters.completed.add();
+                if let Some(joiner) = joiner {
+                    self.wake_joiner(joiner);
+                }
+            }
         }
     }
 
@@ -280,6 +313,7 @@ impl Worker {
             }
             self.searching.set(true);
         }
+        self.sampler.forget_poll();
         let count = scheduler.remotes.len();
         let start = self.next_random() as usize;
         let at_least = self.worth_stealing();
@@ -290,8 +324,11 @@ impl Worker {
                 let victim = &scheduler.remotes[victim].queue;
                 let is_lone = victim.len() == 1;
                 let stolen = self.core.queue.steal_from(victim, at_least);
-                if stolen.is_some() && is_lone {
-                    self.patience.took(real_now());
+                if stolen.is_some() {
+                    self.counters.steals.add();
+                    if is_lone {
+                        self.patience.took(real_now());
+                    }
                 }
                 stolen
             })
@@ -341,10 +378,7 @@ impl Worker {
     /// Counts a turn of the loop; every few of them looks at the clock.
     #[inline]
     pub(super) fn tick(&self) {
-        let tick = self.tick.get().wrapping_add(1);
-        self.tick.set(tick);
-        // Ordering: Relaxed: the watch only asks whether it moves.
-        self.scheduler.remotes[self.core.index].tick.store(tick, Ordering::Relaxed);
+        self.counters.turns.add();
         let countdown = self.countdown.get() - 1;
         self.countdown.set(countdown);
         if countdown == 0 {
@@ -354,24 +388,47 @@ impl Worker {
 
     #[cold]
     fn look_at_clock(&self) {
+        let sampled = self.sampler.end(&self.counters);
         let handle = &self.scheduler.driver_handle;
         let now = handle.clock.now();
-        // Half as many polls if they took long, twice as many if they were short.
         let since = now.saturating_duration_since(self.last_look.replace(now));
-        let stride = self.stride.get();
-        let stride = if since > TURN_PERIOD / 2 { stride / 2 } else { stride * 2 };
-        self.stride.set(stride.clamp(1, MAX_STRIDE));
-        self.countdown.set(self.stride.get());
+        self.count_stall(since);
+        if !sampled {
+            // Half as many polls if they took long, twice as many if they were short.
+            let stride = self.stride.get();
+            let stride = if since > TURN_PERIOD / 2 { stride / 2 } else { stride * 2 };
+            self.stride.set(stride.clamp(1, MAX_STRIDE));
+        }
 
         let (last_turn, at_tick) = self.last_turn.get();
-        let polls = self.tick.get().wrapping_sub(at_tick);
+        let tick = self.counters.turns.get();
+        let polls = tick - at_tick;
         if now.saturating_duration_since(last_turn) >= TURN_PERIOD
-            || polls >= self.scheduler.config.event_interval
+            || polls >= self.scheduler.config.event_interval.into()
         {
-            self.last_turn.set((now, self.tick.get()));
+            self.last_turn.set((now, tick));
             self.turn(now);
         } else {
             self.fire_timers(now);
+        }
+        let sample = self.sampler.begin(&self.counters);
+        self.countdown.set(if sample { 1 } else { self.stride.get() });
+    }
+
+    /// The worker goes to sleep, or away.
+    pub(super) fn end_busy(&self) {
+        let now = real_now();
+        self.counters.end_busy(now);
+        self.count_stall(now.saturating_duration_since(self.last_look.get()));
+    }
+
+    /// After so long without a look at the clock.
+    fn count_stall(&self, since: Duration) {
+        // A clock that was stopped may have been moved by hand.
+        if since >= self.scheduler.config.stall_threshold
+            && !self.scheduler.driver_handle.clock.is_touched()
+        {
+            self.counters.stalls.add();
         }
     }
 

@@ -10,6 +10,8 @@ use super::{Handle, Inner, Runtime};
 use crate::blocking::{Idle, Pool, Start};
 use crate::contain::contain;
 use crate::driver;
+#[cfg(doc)]
+use crate::executor::WorkerMetrics;
 use crate::executor::{self, Config, Hook};
 use crate::task::OnPanic;
 
@@ -41,6 +43,7 @@ pub struct Builder {
     thread_keep_alive: Duration,
     event_interval: u32,
     global_queue_interval: u32,
+    stall_threshold: Duration,
     on_park: Option<Hook>,
     on_unpark: Option<Hook>,
     on_unhandled_panic: UnhandledPanic,
@@ -102,6 +105,7 @@ impl Builder {
             thread_keep_alive: Duration::from_secs(10),
             event_interval: 256,
             global_queue_interval: 61,
+            stall_threshold: Duration::from_secs(1),
             on_park: None,
             on_unpark: None,
             on_unhandled_panic: UnhandledPanic::Ignore,
@@ -263,6 +267,37 @@ impl Builder {
         self
     }
 
+    /// How long a poll takes that is called a stall; by default 1 s. [Metrics](WorkerMetrics::stalls) count
+    /// them.
+    ///
+    /// While one worker stalls, others take over its tasks, I/O and timers within 20 ms, so that only the
+    /// task itself is late; but a worker is missing for as long as it takes.
+    ///
+    /// # Panics
+    ///
+    /// If it is less than 1 ms.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = runtime::Builder::new_current_thread()
+    ///     .stall_threshold(Duration::from_millis(10))
+    ///     .build()?;
+    /// let task = runtime.spawn(async { std::thread::sleep(Duration::from_millis(20)) });
+    /// runtime.block_on(task).unwrap();
+    /// assert!(runtime.metrics().workers[0].stalls >= 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    pub fn stall_threshold(&mut self, stall_threshold: Duration) -> &mut Self {
+        assert!(
+            stall_threshold >= Duration::from_millis(1),
+            "`stall_threshold` must be at least a millisecond"
+        );
+        self.stall_threshold = stall_threshold;
+        self
+    }
+
     /// What happens when a task or a blocking job panics; by default nothing, but for its `JoinHandle`.
     ///
     /// With [`ShutdownRuntime`](UnhandledPanic::ShutdownRuntime) the first panic shuts the runtime down,
@@ -353,6 +388,7 @@ impl Builder {
                 workers,
                 event_interval: self.event_interval,
                 global_queue_interval: self.global_queue_interval,
+                stall_threshold: self.stall_threshold,
                 on_park: self.on_park.clone(),
                 on_unpark: self.on_unpark.clone(),
                 on_panic: self.panic_hook(inner),

@@ -6,11 +6,11 @@
 use std::mem::ManuallyDrop;
 use std::task::Waker;
 
-use super::OwnedTasks;
 use super::cell::{Polled, TaskPtr};
 use super::current::{self, Entered};
 use super::error::Panic;
 use super::state::{Complete, Outcome, Park, Reference, Start};
+use super::{Id, OwnedTasks};
 use crate::contain::contain;
 
 /// The right to poll a task, and the duty to run, cancel or drop this. One word.
@@ -20,26 +20,22 @@ pub(crate) struct Runnable(TaskPtr);
 #[must_use]
 #[derive(Debug)]
 pub(crate) enum After {
-    /// Nothing: the task waits, or is complete and nobody waits for it.
-    Nothing,
+    /// Nothing: the task waits.
+    Waits,
     /// The task was woken while it ran: the caller puts it at the *back* of its queue.
     Again(Runnable),
-    /// The task is complete: the caller wakes who waits for it, which may panic.
-    WakeJoiner(Waker),
+    /// The task is complete: the caller wakes who waits for it, if anyone does, which may panic.
+    Ended(Option<Waker>),
 }
 
 impl After {
-    fn done(joiner: Option<Waker>) -> Self {
-        joiner.map_or(Self::Nothing, Self::WakeJoiner)
-    }
-
     /// For callers without a queue of their own: wakes the joiner; the task, if it was woken.
     pub(crate) fn settle(self) -> Option<Runnable> {
         match self {
-            Self::Nothing => None,
+            Self::Waits => None,
             Self::Again(task) => Some(task),
-            Self::WakeJoiner(joiner) => {
-                wake(Some(joiner));
+            Self::Ended(joiner) => {
+                wake(joiner);
                 None
             }
         }
@@ -58,7 +54,7 @@ impl Runnable {
     pub(crate) fn run(self, owned: &OwnedTasks, shard: usize) -> After {
         let task = self.into_task();
         if task.header().state.start() == Start::Cancel {
-            return After::done(cancel(task, Some(owned)));
+            return After::Ended(cancel(task, Some(owned)));
         }
         let entered = current::enter(task);
         let (outcome, panic) = match task.poll() {
@@ -66,12 +62,18 @@ impl Runnable {
             Polled::Ready => (Outcome::Value, None),
             Polled::Panicked(panic) => (Outcome::Panic, Some(panic)),
         };
-        After::done(complete(task, entered, outcome, panic, Some(owned)))
+        After::Ended(complete(task, entered, outcome, panic, Some(owned)))
     }
 
     /// Drops the future here and now and completes the task as cancelled. Never unwinds.
     pub(crate) fn cancel(self, owned: &OwnedTasks) {
         wake(cancel(self.into_task(), Some(owned)));
+    }
+
+    /// The id of the task.
+    #[inline]
+    pub(crate) fn id(&self) -> Id {
+        Id::of(self.0)
     }
 
     pub(super) fn into_task(self) -> TaskPtr {
@@ -105,12 +107,12 @@ fn park(task: TaskPtr, entered: Entered, owned: &OwnedTasks, shard: usize) -> Af
     if let Some(shard) = linked
         && !owned.link(task, shard)
     {
-        return After::done(finish_cancelled(task, entered, Some(owned)));
+        return After::Ended(finish_cancelled(task, entered, Some(owned)));
     }
     match task.header().state.park(linked) {
-        Park::Idle => After::Nothing, // the cell may be gone
+        Park::Idle => After::Waits, // the cell may be gone
         Park::Requeue => After::Again(Runnable::new(task)),
-        Park::Cancel => After::done(finish_cancelled(task, entered, Some(owned))),
+        Park::Cancel => After::Ended(finish_cancelled(task, entered, Some(owned))),
     }
 }
 

@@ -10,6 +10,7 @@ mod io_rows;
 mod layers;
 mod life;
 mod net;
+mod observe;
 mod pipe_listener;
 mod pipe_rows;
 mod pipe_scenarios;

@@ -1,0 +1,16 @@
+//! What a runtime says about itself: numbers, tasks, stalls.
+
+mod numbers;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use runtime::metrics::{Metrics, WorkerMetrics};
+use runtime::{Builder, Runtime};
+use runtime_tests::rig::{Flavour, LIMIT, each_flavour, wait_until, watchdog};
+
+/// One number of all workers together.
+fn sum(metrics: &Metrics, number: impl Fn(&WorkerMetrics) -> u64) -> u64 {
+    metrics.workers.iter().map(number).sum()
+}
