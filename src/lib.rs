@@ -139,6 +139,8 @@ pub mod signal;
 pub mod time;
 
 // Front door.
+#[cfg(all(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"), not(loom)))]
+pub mod compat;
 #[cfg(not(loom))]
 mod runtime;
 

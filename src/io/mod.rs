@@ -61,10 +61,14 @@ pub use ready::{Ready, ReadyRead, ReadyStream, ReadyWrite};
 pub use seek::{ReadAt, Seek, WriteAt};
 pub use split::{ReadHalf, WriteHalf, split};
 pub use take::Take;
+#[cfg(feature = "futures-io")]
+pub(crate) use when_ready::read_slices;
 pub use when_ready::{
     fill_when_ready, flush_when_ready, read_buf_vectored_when_ready, read_buf_when_ready,
     read_owned_when_ready, read_vectored_when_ready, read_when_ready, shutdown_when_ready,
     write_all_when_ready, write_owned_when_ready, write_vectored_when_ready, write_when_ready,
 };
+#[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
+pub(crate) use when_ready::{poll_empty, poll_io};
 pub use words::{Interest, NonBlocking, Readiness};
 pub use write::Write;

@@ -62,17 +62,29 @@ pub(super) async fn give_way() {
     .await;
 }
 
-/// The gate, the first attempt, and, out of line, whatever comes after it would have blocked.
+/// [`poll_io`] for a future, which takes its waker back when it is dropped.
 #[inline]
 fn poll_op<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
     cx: &mut Context<'_>,
     target: &mut Waiting<'_, R, I>,
+    op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
+) -> Poll<Result<T>> {
+    let interest = target.interest.into();
+    poll_io(cx, &mut **target, interest, op)
+}
+
+/// The gate, the first attempt, and, out of line, whatever comes after it would have blocked.
+#[inline]
+pub(crate) fn poll_io<T, R: Ready + ?Sized>(
+    cx: &mut Context<'_>,
+    target: &mut R,
+    interest: Interest,
     mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
 ) -> Poll<Result<T>> {
     ready!(coop::gate(cx));
     let before = coop::left();
     let done = match op(target) {
-        Ok(NonBlocking::WouldBlock) => return poll_again(cx, target, op),
+        Ok(NonBlocking::WouldBlock) => return poll_again(cx, target, interest, op),
         Ok(NonBlocking::Ready(done)) => Ok(done),
         Err(error) => Err(error),
     };
@@ -82,12 +94,12 @@ fn poll_op<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
 
 #[cold]
 #[inline(never)]
-fn poll_again<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
+fn poll_again<T, R: Ready + ?Sized>(
     cx: &mut Context<'_>,
-    target: &mut Waiting<'_, R, I>,
+    target: &mut R,
+    interest: Interest,
     mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
 ) -> Poll<Result<T>> {
-    let interest = target.interest.into();
     poll_loop(cx, |cx| {
         ready!(target.poll_ready(cx, interest))?;
         Poll::Ready(op(target))
@@ -161,7 +173,7 @@ impl<T: Ready + ?Sized, I: Into<Interest> + Copy> Drop for Waiting<'_, T, I> {
 /// An operation on nothing never waits: the leaf says whether it is an error, else it is `empty`.
 #[cold]
 #[inline(never)]
-fn poll_empty<T>(
+pub(crate) fn poll_empty<T>(
     cx: &mut Context<'_>,
     empty: T,
     op: impl FnOnce() -> Result<NonBlocking<T>>,
@@ -264,7 +276,7 @@ pub fn read_vectored_when_ready<R: ReadyRead + ?Sized>(
 }
 
 /// Wraps the slices in cursors, on the stack and for the operation only.
-fn read_slices<R: ReadyRead + ?Sized>(
+pub(crate) fn read_slices<R: ReadyRead + ?Sized>(
     reader: &mut R,
     bufs: &mut [IoSliceMut<'_>],
 ) -> Result<NonBlocking<usize>> {
