@@ -9,7 +9,9 @@
 //! where it waits. Beside it another task wants to tick every millisecond. The budget is what makes the
 //! reader give way: after 128 operations the next one says `Pending` although it could go on.
 //! `unconstrained` takes that away, and on one thread the neighbour is late by as long as the reader
-//! reads. With more threads an idle one takes the neighbour over, after up to 20 ms.
+//! reads. With more threads an idle one takes the neighbour over, after up to 20 ms. (It does so, too, if
+//! the system gives the reader's thread no processor for a while: on a busy machine that is the worst
+//! lateness with a budget.)
 
 use std::future::poll_fn;
 use std::io::{self, Write as _};
