@@ -156,6 +156,7 @@ impl CancellationToken {
         let mut future = pin!(future);
         poll_fn(|cx| match Pin::new(&mut cancelled).poll(cx) {
             Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending if self.is_cancelled() => Poll::Pending, // the budget is spent
             Poll::Pending => future.as_mut().poll(cx).map(Some),
         })
         .await

@@ -285,3 +285,23 @@ fn a_wait_needs_no_runtime() {
     let polled = pin!(token.cancelled()).poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(polled, Poll::Ready(()));
 }
+
+#[test]
+fn a_cancelled_token_stops_a_future_also_without_budget() {
+    on_each_flavour(|| async {
+        let token = CancellationToken::new();
+        let polls = Count::new();
+        let future = std::future::poll_fn(|_| {
+            polls.add();
+            Poll::<()>::Pending
+        });
+        let mut until = pin!(token.run_until_cancelled(future));
+        assert!(futures::poll!(until.as_mut()).is_pending());
+        token.cancel();
+        while runtime::task::coop::has_budget_remaining() {
+            CancellationToken::cancelled(&token).await;
+        }
+        assert_eq!(until.await, None);
+        assert_eq!(polls.get(), 1);
+    });
+}
