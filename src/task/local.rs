@@ -92,10 +92,14 @@ impl<T: 'static> LocalKey<T> {
     ///     .await;
     /// # });
     /// ```
-    pub async fn scope<F: Future>(&'static self, value: T, future: F) -> F::Output {
-        let future = pin!(Some(future));
-        let mut scoped = Scoped { key: self, value: Some(value), future };
-        poll_fn(|cx| scoped.poll(cx)).await
+    #[expect(clippy::manual_async_fn, reason = "that drops its parameters in their order")]
+    pub fn scope<F: Future>(&'static self, value: T, future: F) -> impl Future<Output = F::Output> {
+        async move {
+            // Named first, so that a future that was never polled goes before the value, too.
+            let future = pin!(Some(future));
+            let mut scoped = Scoped { key: self, value: Some(value), future };
+            poll_fn(|cx| scoped.poll(cx)).await
+        }
     }
 
     /// Calls `f` with `value` in its place.
@@ -110,8 +114,13 @@ impl<T: 'static> LocalKey<T> {
     /// ```
     #[track_caller]
     pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
-        let mut value = Some(value);
-        let _swapped = Swapped::new(self, &mut value);
+        self.lend(&mut Some(value), f)
+    }
+
+    /// Calls `f` with what is in `value`, which is given back.
+    #[track_caller]
+    pub(crate) fn lend<R>(&'static self, value: &mut Option<T>, f: impl FnOnce() -> R) -> R {
+        let _swapped = Swapped::new(self, value);
         f()
     }
 
@@ -186,9 +195,8 @@ struct Scoped<'a, T: 'static, F> {
 
 impl<T, F: Future> Scoped<'_, T, F> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _swapped = Swapped::new(self.key, &mut self.value);
         let future = self.future.as_mut().as_pin_mut().expect("there until this is dropped");
-        future.poll(cx)
+        self.key.lend(&mut self.value, || future.poll(cx))
     }
 }
 

@@ -172,3 +172,15 @@ fn a_future_that_moves_between_threads_takes_its_value_along() {
         future = moved.join().unwrap();
     }
 }
+
+#[test]
+fn a_value_outlives_a_future_that_was_never_polled() {
+    let order = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (first, second) = (order.clone(), order.clone());
+    let value = OnDrop(Box::new(move || second.lock().unwrap().push("value")) as Box<_>);
+    let future_goes = OnDrop(move || first.lock().unwrap().push("future"));
+    drop(NOISY.scope(value, async move {
+        let _future_goes = future_goes;
+    }));
+    assert_eq!(*order.lock().unwrap(), ["future", "value"]);
+}
