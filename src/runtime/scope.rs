@@ -37,7 +37,8 @@ static SCOPE: LocalKey<Arc<Alive>> = {
 /// The first that fails, be it the body or a child, by an error or a panic, cancels the rest: their
 /// futures are dropped, and then the scope returns that failure. A child's panic becomes an error by
 /// `E: From<JoinError>`, which [`io::Error`](std::io::Error), `Box<dyn Error + Send + Sync>`, `anyhow`'s
-/// error and [`JoinError`] itself have. A panic of the body goes on when the children have ended.
+/// error and [`JoinError`] itself have. A panic of the body, or of that conversion, goes on when the
+/// children have ended.
 ///
 /// Children are tasks: they run in parallel, and are `'static`. They may start siblings through a
 /// clone of the [`Scope`], and open scopes of their own.
@@ -48,7 +49,7 @@ static SCOPE: LocalKey<Arc<Alive>> = {
 ///
 /// # Panics
 ///
-/// Outside a runtime, and with the panic of the body.
+/// Outside a runtime, and with the panic of the body or of the conversion of an error.
 ///
 /// # Cancel safety
 ///
@@ -83,8 +84,9 @@ where
     })));
     let children = Children { set: JoinSet::new(), door: Arc::clone(&door) };
     let scope = Scope { handle: Handle::current(), door };
-    let body = pin!(Some(SCOPE.scope(alive, body(scope))));
-    let outcome = Running { children, body, outcome: None }.run().await;
+    let mut alive = Some(alive); // before the body, so that it is dropped after that
+    let body = pin!(Some(async move { body(scope).await }));
+    let outcome = Running { children, body, alive: &mut alive, outcome: None }.run().await;
     ended.cancelled().await; // scopes that were dropped inside this one
     match outcome {
         Outcome::Value(value) => Ok(value),
@@ -267,6 +269,8 @@ struct Running<'a, T, E, B> {
     children: Children<E>,
     /// `None` when it is done, or has been cancelled.
     body: Pin<&'a mut Option<B>>,
+    /// The body's share; in its place only while it is polled. `None` when the body is.
+    alive: &'a mut Option<Arc<Alive>>,
     /// Of the body, or the first failure.
     outcome: Option<Outcome<T, E>>,
 }
@@ -289,11 +293,7 @@ where
                 }
             }
             match self.children.set.poll_join_next(cx) {
-                Poll::Ready(Some((_, joined))) => {
-                    if let Err(error) = joined.unwrap_or_else(|error| Err(error.into())) {
-                        self.fail(Outcome::Error(error));
-                    }
-                }
+                Poll::Ready(Some((_, joined))) => self.child_done(joined),
                 Poll::Ready(None) if self.body.is_none() => {
                     if self.children.door.try_close() {
                         return Poll::Ready(self.outcome.take().expect("the body gave one"));
@@ -307,9 +307,21 @@ where
         }
     }
 
+    fn child_done(&mut self, joined: Result<Result<(), E>, JoinError>) {
+        if self.has_failed() {
+            return contain(|| drop(joined));
+        }
+        let convert = || joined.unwrap_or_else(|error| Err(error.into()));
+        match catch_unwind(AssertUnwindSafe(convert)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.fail(Outcome::Error(error)),
+            Err(payload) => self.fail(Outcome::Panic(payload)),
+        }
+    }
+
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T, E>> {
         let Some(body) = self.body.as_mut().as_pin_mut() else { return Poll::Pending };
-        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
+        match catch_unwind(AssertUnwindSafe(|| SCOPE.lend(self.alive, || body.poll(cx)))) {
             Ok(polled) => polled.map(|result| result.map_or_else(Outcome::Error, Outcome::Value)),
             Err(payload) => Poll::Ready(Outcome::Panic(payload)),
         }
@@ -329,7 +341,9 @@ where
 
     /// Drops the body; the payload if its destructor panicked. It is gone all the same.
     fn drop_body(&mut self) -> Result<(), Box<dyn Any + Send>> {
-        catch_unwind(AssertUnwindSafe(|| self.body.set(None)))
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.body.set(None)));
+        *self.alive = None;
+        dropped
     }
 
     /// The first failure cancels the rest; what follows from that is not of interest.

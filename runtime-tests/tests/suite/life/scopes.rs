@@ -4,14 +4,17 @@ use std::future::{Future, pending};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use runtime::task::{JoinError, yield_now};
 use runtime::time::sleep;
 use runtime::{Scope, scope};
-use runtime_tests::rig::{Count, LIMIT, OnDrop, each_flavour, on_each_flavour, wait_until};
+use runtime_tests::rig::{
+    Count, Flavour, LIMIT, OnDrop, each_flavour, on_each_flavour, wait_until,
+};
 
 fn error(what: &str) -> io::Error {
     io::Error::other(what.to_owned())
@@ -430,4 +433,90 @@ fn a_thousand_scopes_deep() {
         let cancelled = runtime::time::timeout(Duration::from_millis(1), deep(1000)).await;
         drop(cancelled);
     });
+}
+
+#[test]
+fn a_body_that_panics_before_it_is_a_future_leaves_nothing_either() {
+    each_flavour(|runtime, _| {
+        let ended = Count::new();
+        let token = ended.on_drop();
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(scope(|scope: Scope<io::Error>| {
+                scope.spawn(async move {
+                    let _token = token;
+                    pending().await
+                });
+                std::panic::panic_any(7_u32);
+                #[expect(unreachable_code, reason = "the type of the body")]
+                std::future::ready(Ok(()))
+            }))
+        }));
+        assert_eq!(*payload.unwrap_err().downcast::<u32>().unwrap(), 7);
+        assert_eq!(ended.get(), 1);
+    });
+}
+
+#[test]
+fn a_conversion_that_panics_goes_on_after_the_children_have_ended() {
+    #[derive(Debug)]
+    struct GoesOn;
+    impl From<JoinError> for GoesOn {
+        fn from(error: JoinError) -> Self {
+            std::panic::resume_unwind(error.into_panic())
+        }
+    }
+    each_flavour(|runtime, _| {
+        let ended = Count::new();
+        let token = ended.on_drop();
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(scope(async |scope: Scope<GoesOn>| {
+                scope.spawn(async move {
+                    let _token = token;
+                    pending().await
+                });
+                scope.spawn(async { std::panic::panic_any(7_u32) });
+                pending::<Result<(), _>>().await
+            }))
+        }));
+        assert_eq!(*payload.unwrap_err().downcast::<u32>().unwrap(), 7);
+        assert_eq!(ended.get(), 1);
+    });
+}
+
+#[test]
+fn a_scope_waits_for_the_destructor_of_a_child_that_was_never_polled() {
+    type Running = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+    let runtime = Flavour::CurrentThread.build();
+    let _inside = runtime.enter();
+    let outer = Arc::new(Mutex::new(None::<Running>));
+    let poll = |outer: &Mutex<Option<Running>>| {
+        let mut outer = outer.lock().unwrap();
+        outer.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    };
+    let (returned, looks) = (Count::new(), Count::new());
+    let token = {
+        let (outer, returned, looks) = (Arc::clone(&outer), returned.clone(), looks.clone());
+        OnDrop(move || {
+            looks.add();
+            if poll(&outer).is_ready() {
+                returned.add();
+            }
+        })
+    };
+    *outer.lock().unwrap() = Some(Box::pin(scope(async |_: Scope<io::Error>| {
+        // It is dropped, so only the outer one can wait.
+        let mut inner = Box::pin(scope(async |scope: Scope<io::Error>| {
+            scope.spawn(async move {
+                let _token = token;
+                Ok(())
+            });
+            pending().await
+        }));
+        let _: Poll<io::Result<()>> = futures::poll!(inner.as_mut());
+        Ok(())
+    })));
+    assert!(poll(&outer).is_pending());
+    runtime.block_on(yield_now());
+    assert_eq!((looks.get(), returned.get()), (1, 0));
+    assert!(poll(&outer).is_ready());
 }
