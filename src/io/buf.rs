@@ -8,10 +8,10 @@
 //! Besides `owned_buf.rs` the only file of `io` with unsafe code. What it rests on:
 //! * Everything below `init` is initialized. Safe methods can only raise `init` over bytes they
 //!   have written; the methods that are told a number are `unsafe` or check it.
-//! * A cursor never lets go of the `&mut BorrowedBuf` that it holds: nothing hands it out and
-//!   nothing replaces the memory behind it. So whoever made the buffer can believe its `len()`
-//!   whatever a foreign `read_buf` did with the cursor (kept, swapped or dropped it), and never
-//!   needs the count that such an implementation returns.
+//! * A cursor borrows the memory and the marks of one buffer, and never lets go of one without the
+//!   other: nothing hands the marks out and nothing replaces the memory. So whoever made the buffer
+//!   can believe its `len()` whatever a foreign `read_buf` did with the cursor (kept, swapped or
+//!   dropped it), and never needs the count that such an implementation returns.
 
 use std::array;
 use std::fmt;
@@ -41,6 +41,13 @@ pub(crate) const MAX_SLICES: usize = 16;
 /// ```
 pub struct BorrowedBuf<'data> {
     buf: &'data mut [MaybeUninit<u8>],
+    marks: Marks,
+}
+
+/// What is known of the memory. Apart from it, so that a cursor can borrow the two side by side:
+/// behind one `&mut BorrowedBuf` the lifetime of the memory could not be shortened.
+#[derive(Default)]
+struct Marks {
     filled: usize,
     init: usize,
 }
@@ -53,14 +60,14 @@ impl<'data> From<&'data mut [u8]> for BorrowedBuf<'data> {
         // SAFETY: the layouts are equal, and no safe method of this file writes an uninitialized
         // byte below `init`, which is all of the slice.
         let buf = unsafe { transmute::<&'data mut [u8], &'data mut [MaybeUninit<u8>]>(slice) };
-        Self { buf, filled: 0, init }
+        Self { buf, marks: Marks { filled: 0, init } }
     }
 }
 
 impl<'data> From<&'data mut [MaybeUninit<u8>]> for BorrowedBuf<'data> {
     /// A buffer that is empty and counts as not initialized.
     fn from(buf: &'data mut [MaybeUninit<u8>]) -> Self {
-        Self { buf, filled: 0, init: 0 }
+        Self { buf, marks: Marks::default() }
     }
 }
 
@@ -74,40 +81,40 @@ impl<'data> BorrowedBuf<'data> {
     /// How many bytes are filled.
     #[inline]
     pub fn len(&self) -> usize {
-        self.filled
+        self.marks.filled
     }
 
     /// Whether nothing is filled.
     pub fn is_empty(&self) -> bool {
-        self.filled == 0
+        self.marks.filled == 0
     }
 
     /// How many bytes from the front are known to be initialized.
     pub fn init_len(&self) -> usize {
-        self.init
+        self.marks.init
     }
 
     /// The filled part.
     pub fn filled(&self) -> &[u8] {
         // SAFETY: `filled <= init`, and everything below `init` is initialized.
-        unsafe { self.buf[..self.filled].assume_init_ref() }
+        unsafe { self.buf[..self.marks.filled].assume_init_ref() }
     }
 
     /// The filled part, to change it in place.
     pub fn filled_mut(&mut self) -> &mut [u8] {
-        self.init_range(0, self.filled)
+        initialized(self.buf, &self.marks, 0, self.marks.filled)
     }
 
     /// The right to fill the rest.
     #[inline]
     pub fn unfilled(&mut self) -> BorrowedCursor<'_> {
-        let (start, end) = (self.filled, self.buf.len());
-        BorrowedCursor { buf: self.shorten(), start, end }
+        let start = self.marks.filled;
+        BorrowedCursor { memory: self.buf, marks: &mut self.marks, start }
     }
 
     /// Forgets what is filled; what is initialized stays so.
     pub fn clear(&mut self) -> &mut Self {
-        self.filled = 0;
+        self.marks.filled = 0;
         self
     }
 
@@ -118,7 +125,7 @@ impl<'data> BorrowedBuf<'data> {
     /// They must be.
     pub unsafe fn set_init(&mut self, n: usize) -> &mut Self {
         assert!(n <= self.buf.len(), "more bytes were declared initialized than there are");
-        self.init = self.init.max(n);
+        self.marks.init = self.marks.init.max(n);
         self
     }
 
@@ -130,27 +137,13 @@ impl<'data> BorrowedBuf<'data> {
     pub(super) unsafe fn into_memory(self) -> &'data mut [MaybeUninit<u8>] {
         self.buf
     }
-
-    /// `from..to`, which must not reach beyond `init`.
-    fn init_range(&mut self, from: usize, to: usize) -> &mut [u8] {
-        assert!(to <= self.init);
-        // SAFETY: just checked to be below `init`; a `&mut [u8]` cannot de-initialize.
-        unsafe { self.buf[from..to].assume_init_mut() }
-    }
-
-    /// The same buffer with its lifetime (in which `&mut` is invariant) shortened to the borrow's.
-    fn shorten<'this>(&'this mut self) -> &'this mut BorrowedBuf<'this> {
-        // SAFETY: only the lifetime changes. It would be unsound to store shorter-lived memory in
-        // `buf` through the result; this file never assigns that field and nobody else sees it.
-        unsafe { transmute::<&'this mut BorrowedBuf<'data>, &'this mut BorrowedBuf<'this>>(self) }
-    }
 }
 
 impl fmt::Debug for BorrowedBuf<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BorrowedBuf")
-            .field("filled", &self.filled)
-            .field("init", &self.init)
+            .field("filled", &self.marks.filled)
+            .field("init", &self.marks.init)
             .field("capacity", &self.capacity())
             .finish()
     }
@@ -172,52 +165,51 @@ impl fmt::Debug for BorrowedBuf<'_> {
 /// assert_eq!(buf.filled(), b"abcde");
 /// ```
 pub struct BorrowedCursor<'a> {
-    buf: &'a mut BorrowedBuf<'a>,
+    /// The buffer's memory from its beginning up to where it may be filled by this cursor.
+    memory: &'a mut [MaybeUninit<u8>],
+    /// The marks of the same buffer.
+    marks: &'a mut Marks,
     /// What was filled when the cursor (or the one it was reborrowed from) was made.
     start: usize,
-    /// One past the last byte that may be filled, `filled <= end <= capacity`.
-    end: usize,
 }
 
 impl<'a> BorrowedCursor<'a> {
     /// A cursor with a shorter life; [`written`](Self::written) goes on counting.
     #[inline]
     pub fn reborrow(&mut self) -> BorrowedCursor<'_> {
-        BorrowedCursor { buf: self.buf.shorten(), start: self.start, end: self.end }
+        BorrowedCursor { memory: self.memory, marks: self.marks, start: self.start }
     }
 
     /// Like [`reborrow`](Self::reborrow), for at most `max` more bytes.
     pub fn limited(&mut self, max: usize) -> BorrowedCursor<'_> {
-        let mut cursor = self.reborrow();
-        if max < cursor.capacity() {
-            cursor.end = cursor.buf.filled + max;
-        }
-        cursor
+        let end = self.marks.filled + max.min(self.capacity());
+        BorrowedCursor { memory: &mut self.memory[..end], marks: self.marks, start: self.start }
     }
 
     /// How many more bytes fit.
     #[inline]
     pub fn capacity(&self) -> usize {
-        self.end - self.buf.filled
+        self.memory.len() - self.marks.filled
     }
 
     /// How many bytes were filled through this cursor, those it was reborrowed from and those
     /// reborrowed from it.
     pub fn written(&self) -> usize {
-        self.buf.filled - self.start
+        self.marks.filled - self.start
     }
 
     /// The part that is not filled but initialized; fill it and [`advance_checked`].
     ///
     /// [`advance_checked`]: Self::advance_checked
     pub fn init_mut(&mut self) -> &mut [u8] {
-        let (filled, to) = (self.buf.filled, self.buf.init.min(self.end));
-        self.buf.init_range(filled, to)
+        let (filled, to) = (self.marks.filled, self.init_end());
+        initialized(self.memory, self.marks, filled, to)
     }
 
     /// The part behind [`init_mut`](Self::init_mut).
     pub fn uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
-        &mut self.buf.buf[self.buf.init.min(self.end)..self.end]
+        let from = self.init_end();
+        &mut self.memory[from..]
     }
 
     /// Zeroes what is not initialized, so that [`init_mut`](Self::init_mut) is everything.
@@ -235,7 +227,7 @@ impl<'a> BorrowedCursor<'a> {
     /// ```
     pub fn ensure_init(&mut self) -> &mut Self {
         self.uninit_mut().fill(MaybeUninit::new(0));
-        self.buf.init = self.buf.init.max(self.end);
+        self.marks.init = self.marks.init.max(self.memory.len());
         self
     }
 
@@ -259,7 +251,7 @@ impl<'a> BorrowedCursor<'a> {
             n <= self.init_mut().len(),
             "more bytes were declared read than were initialized in the buffer"
         );
-        self.buf.filled += n;
+        self.marks.filled += n;
         self
     }
 
@@ -275,8 +267,8 @@ impl<'a> BorrowedCursor<'a> {
     #[track_caller]
     pub unsafe fn advance(&mut self, n: usize) -> &mut Self {
         assert!(n <= self.capacity(), "more bytes were declared read than fit the buffer");
-        self.buf.filled += n;
-        self.buf.init = self.buf.init.max(self.buf.filled);
+        self.marks.filled += n;
+        self.marks.init = self.marks.init.max(self.marks.filled);
         self
     }
 
@@ -287,7 +279,7 @@ impl<'a> BorrowedCursor<'a> {
     /// They must be.
     pub unsafe fn set_init(&mut self, n: usize) -> &mut Self {
         assert!(n <= self.capacity(), "more bytes were declared initialized than fit the buffer");
-        self.buf.init = self.buf.init.max(self.buf.filled + n);
+        self.marks.init = self.marks.init.max(self.marks.filled + n);
         self
     }
 
@@ -300,10 +292,10 @@ impl<'a> BorrowedCursor<'a> {
     #[track_caller]
     pub fn append(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.capacity(), "more bytes were appended than fit the buffer");
-        let to = self.buf.filled + bytes.len();
-        self.buf.buf[self.buf.filled..to].write_copy_of_slice(bytes);
-        self.buf.filled = to;
-        self.buf.init = self.buf.init.max(to);
+        let to = self.marks.filled + bytes.len();
+        self.memory[self.marks.filled..to].write_copy_of_slice(bytes);
+        self.marks.filled = to;
+        self.marks.init = self.marks.init.max(to);
     }
 
     /// Copies in as much of `bytes` as fits and says how much that was.
@@ -354,7 +346,12 @@ impl<'a> BorrowedCursor<'a> {
 
     /// See [`as_mut`](Self::as_mut); in this file we keep the promise.
     fn rest(&mut self) -> &mut [MaybeUninit<u8>] {
-        &mut self.buf.buf[self.buf.filled..self.end]
+        &mut self.memory[self.marks.filled..]
+    }
+
+    /// Where the initialized part of what may be filled ends.
+    fn init_end(&self) -> usize {
+        self.marks.init.min(self.memory.len())
     }
 }
 
@@ -481,7 +478,20 @@ impl fmt::Debug for BorrowedSliceCursor<'_> {
     }
 }
 
-/// See [`BorrowedBuf::shorten`].
+/// `from..to` of a buffer with these marks, which must not reach beyond `init`.
+fn initialized<'a>(
+    memory: &'a mut [MaybeUninit<u8>],
+    marks: &Marks,
+    from: usize,
+    to: usize,
+) -> &'a mut [u8] {
+    assert!(to <= marks.init);
+    // SAFETY: just checked to be below `init`, and no memory is paired with other marks than its
+    // own; a `&mut [u8]` cannot de-initialize.
+    unsafe { memory[from..to].assume_init_mut() }
+}
+
+/// The same cursors with their lifetime (in which `&mut` is invariant) shortened to the borrow's.
 fn shorten_all<'this, 'a>(
     cursors: &'this mut [BorrowedCursor<'a>],
 ) -> &'this mut [BorrowedCursor<'this>] {

@@ -149,7 +149,7 @@ fn single_operations_are_small() {
     let mut slices = [IoSliceMut::new(&mut buf)];
     assert!(size_of_val(&reader.read_vectored(&mut slices)) <= 24);
     let mut buf = BorrowedBuf::from(&mut buf[..]);
-    assert!(size_of_val(&reader.read_buf(buf.unfilled())) <= 32);
+    assert!(size_of_val(&reader.read_buf(buf.unfilled())) <= 40);
     // An owned buffer travels inside, once.
     let owned = || OwnedBuf::with_capacity(1);
     assert!(size_of_val(&reader.read_owned(owned())) <= size_of::<OwnedBuf>() + 16);
