@@ -45,6 +45,7 @@
 //! | [`spawn_blocking`] | a pool of threads for what blocks |
 //! | [`io`] | the traits, buffers, adapters, `copy` |
 //! | [`pipe`] | connections in memory |
+//! | [`fs`] | files, on the same threads |
 //! | [`net`] | TCP, UDP and Unix sockets, the system's pipes, descriptors of your own |
 //! | [`metrics`] | what a runtime counts, and how long polls take |
 //! | [`signal`] | ctrl-c and the signals of Unix |
@@ -131,6 +132,8 @@ pub mod task;
 #[cfg(not(loom))]
 mod blocking;
 mod executor;
+#[cfg(not(loom))]
+pub mod fs;
 #[cfg(not(loom))]
 pub mod net;
 #[cfg(all(unix, not(loom)))]

@@ -208,6 +208,19 @@ const SCM_PIDFD: libc::c_int = 4;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const SCM_PIDFD: libc::c_int = libc::SCM_RIGHTS;
 
+/// Reads from a file at `offset` what is in memory already: `WouldBlock` if that is nothing.
+///
+/// `Ok(0)` is the end, or a kernel (5.9, 5.10) that should have said `WouldBlock`.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn read_cached(file: BorrowedFd<'_>, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let offset = i64::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+    // SAFETY: there is one part, which is memory that outlives the call and may be written.
+    let read =
+        unsafe { libc::preadv64v2(file.as_raw_fd(), &raw const part, 1, offset, libc::RWF_NOWAIT) };
+    done(read).map(|read| read as usize)
+}
+
 /// The result of a call that says -1 for an error.
 #[cfg(unix)]
 fn done<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {

@@ -17,7 +17,8 @@ use std::process::exit;
 use std::task::Poll;
 use std::time::Duration;
 
-use runtime::io::{DuplexStream, Read, Write, duplex};
+use runtime::fs::File;
+use runtime::io::{DuplexStream, OwnedBuf, Read, ReadAt, Write, duplex};
 use runtime::net::{TcpListener, TcpStream, UnixStream};
 use runtime::task::yield_now;
 use runtime::time::{interval, sleep, timeout};
@@ -66,6 +67,8 @@ async fn run(operation: String, n: usize) -> bool {
         "tcp_echo_64" => tcp_echo(64, n).await,
         "unix_echo_1" => unix_echo(n).await,
         "tcp_visit" => tcp_visits(n).await,
+        "file_read_cached" => file_reads(n).await,
+        "file_write_owned" => file_writes(n).await,
         "pool_spawn_join" => spawn_join(n).await,
         "pool_pipe_round" => pipe_round(n).await,
         "pool_idle" => idle(n).await,
@@ -235,6 +238,28 @@ async fn rounds(stream: &mut (impl Read + Write), n: usize) {
         while read < 64 {
             read += stream.read(&mut buf).await.unwrap();
         }
+    }
+}
+
+// ---------------------------------------------------------------- files
+
+/// A page that is in memory already: this program.
+async fn file_reads(n: usize) {
+    let file = File::open(std::env::current_exe().unwrap()).await.unwrap();
+    let mut page = [0; 4096];
+    for i in 0..n {
+        file.read_exact_at(&mut page, (i % 8 * 4096) as u64).await.unwrap();
+    }
+}
+
+/// A buffer that goes to a thread and comes back.
+async fn file_writes(n: usize) {
+    let file = File::options().write(true).open("/dev/null").await.unwrap();
+    let mut buf = OwnedBuf::from(vec![1; 4096]);
+    for _ in 0..n {
+        let outcome;
+        (buf, outcome) = file.write_owned_at(buf, 0).await;
+        assert_eq!(outcome.unwrap(), 4096);
     }
 }
 

@@ -12,8 +12,8 @@ use source::{Source, Token};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every arrow between the top-level modules. They go down only; `net` to `blocking` (names are
-/// resolved on its threads) is the one that goes sideways. `net` knows `pipe` for its listener. `sync`, the loom switch, is visible
+/// Every arrow between the top-level modules. They go down only; `fs` and `net` to `blocking` (where
+/// files are read and names resolved) are those that go sideways. `net` knows `pipe` for its listener. `sync`, the loom switch, is visible
 /// everywhere and `lib` sees everybody, so neither is listed.
 const ARROWS: &[(&str, &[&str])] = &[
     // The front door, and what hangs beside it: hyper's executor is a `Handle`.
@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Users of the machinery.
     ("executor", &["contain", "coop", "driver", "task"]),
     ("blocking", &["task"]),
+    ("fs", &["blocking", "coop", "io_core", "sys", "task", "waiters"]),
     ("net", &["blocking", "coop", "driver", "io_core", "pipe", "sys"]),
     ("signal", &["coop", "sys", "waiters"]),
     ("time", &["contain", "coop", "driver"]),

@@ -6,6 +6,7 @@ mod by_hand;
 mod cancel_safety;
 mod contracts;
 mod corners;
+mod fs;
 mod io_rows;
 mod layers;
 mod life;
