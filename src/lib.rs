@@ -47,7 +47,7 @@
 //! | [`pipe`] | connections in memory |
 //! | [`fs`] | files, on the same threads |
 //! | [`net`] | TCP, UDP and Unix sockets, the system's pipes, descriptors of your own |
-//! | [`metrics`] | what a runtime counts, and how long polls take |
+//! | [`metrics`] | what a runtime counts, and how long polls take; [`Handle::tasks`] lists tasks, [`Builder::on_stall`] tells of polls that do not end |
 //! | [`signal`] | ctrl-c and the signals of Unix |
 //! | [`time`] | `sleep`, `timeout`, `interval`, and a clock that tests can stop |
 //!
@@ -158,5 +158,6 @@ pub mod io {
 pub use crate::runtime::{
     Builder, DrainReport, EnterGuard, Handle, LeftTask, Runtime, Scope, TaskTracker,
     TryCurrentError, UnhandledPanic, metrics, scope, spawn, spawn_blocking, spawn_local,
+    spawn_named,
 };
 pub use runtime_macros::{main, test};

@@ -108,6 +108,11 @@ impl Counters {
         self.busy.end(now);
     }
 
+    /// Neither asleep nor absent.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.is()
+    }
+
     pub(super) fn polls(&self) -> u64 {
         let idle = self.idle_turns.get(); // first: never more of them than turns
         self.turns.get().saturating_sub(idle)
@@ -154,6 +159,11 @@ impl Busy {
     fn end(&self, now: Instant) {
         let busy = self.until(now).as_nanos() as u64;
         self.word.store(busy * 2, Ordering::Relaxed);
+    }
+
+    fn is(&self) -> bool {
+        // Ordering: Relaxed, see the module.
+        self.word.load(Ordering::Relaxed) & 1 == 1
     }
 
     fn until(&self, now: Instant) -> Duration {
@@ -234,13 +244,11 @@ impl Sampler {
     }
 
     /// Whether some task's wake is being measured.
-    #[inline]
     pub(super) fn has_wake(&self) -> bool {
         self.wake.get().is_some()
     }
 
     /// Before a poll.
-    #[cold]
     pub(super) fn polled(&self, task: Id, counters: &Counters) {
         if let Some((woken, at)) = self.wake.get()
             && woken == task

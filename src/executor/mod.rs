@@ -65,12 +65,17 @@ mod sleep;
 #[cfg(not(loom))]
 mod spin;
 #[cfg(not(loom))]
+mod watchdog;
+#[cfg(not(loom))]
 mod worker;
 
-#[cfg(not(loom))]
-pub use self::metrics::{Histogram, WorkerMetrics};
 #[cfg(not(loom))]
 pub(crate) use self::{
     guest::in_async_context,
     scheduler::{Config, Hook, PoolWorker, Scheduler, new, timer_shards},
+};
+#[cfg(not(loom))]
+pub use self::{
+    metrics::{Histogram, WorkerMetrics},
+    watchdog::Stall,
 };

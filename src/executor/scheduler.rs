@@ -13,12 +13,13 @@ use super::idle::Idle;
 use super::metrics::WorkerMetrics;
 use super::park::{Parker, Unpark};
 use super::queue::{self, Queue};
+use super::watchdog::Polled;
 use super::worker::{Core, Worker};
 use crate::contain::contain;
 use crate::driver::{self, Driver};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sync::{Apart, Arc};
-use crate::task::{self, JoinHandle, OnPanic, OwnedTasks, Runnable, Schedule};
+use crate::task::{self, JoinHandle, Names, OnPanic, OwnedTasks, Runnable, Schedule, TaskInfo};
 
 pub(crate) type Hook = std::sync::Arc<dyn Fn() + Send + Sync>;
 
@@ -31,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) global_queue_interval: u32,
     /// How long a poll is that counts as a stall.
     pub(crate) stall_threshold: Duration,
+    /// There is a watchdog.
+    pub(crate) tells_polls: bool,
     pub(crate) on_park: Option<Hook>,
     pub(crate) on_unpark: Option<Hook>,
     /// Told when a task has panicked.
@@ -47,6 +50,8 @@ pub(crate) struct Config {
 pub(super) struct Remote {
     pub(super) queue: Arc<Queue<Runnable>>,
     pub(super) counters: Arc<Counters>,
+    /// For the watchdog, if there is one.
+    pub(super) polled: Option<Arc<Polled>>,
 }
 
 impl Remote {
@@ -79,6 +84,7 @@ pub(crate) struct Scheduler {
     /// Tasks that were spawned from outside, into the injector.
     spawned_outside: AtomicU64,
     pub(super) owned: OwnedTasks,
+    names: std::sync::Arc<Names>,
     pub(super) idle: Apart<Idle>,
     pub(super) guest: Guest,
     /// Held while a worker blocks in the driver or polls it; nobody else is called under it.
@@ -142,6 +148,7 @@ pub(crate) fn new(
         .map(|core| Remote {
             queue: Arc::clone(core.queue.shared()),
             counters: Arc::new(Counters::new()),
+            polled: config.tells_polls.then(Arc::default),
         })
         .collect();
     let guest = Guest::new(cores.pop().expect("one core more than workers"));
@@ -152,6 +159,7 @@ pub(crate) fn new(
         injector: crate::sync::Queue::new(),
         spawned_outside: AtomicU64::new(0),
         owned: OwnedTasks::new(workers + 1).on_panic(config.on_panic.clone()),
+        names: std::sync::Arc::default(),
         idle: Apart(Idle::new(workers)),
         guest,
         driver: Apart(crate::sync::Mutex::new(driver)),
@@ -289,6 +297,18 @@ impl Scheduler {
 
     pub(super) fn ticks(&self) -> impl Iterator<Item = u64> {
         self.remotes.iter().map(|remote| remote.counters.turns.get())
+    }
+
+    /// The names of its tasks.
+    pub(crate) fn names(&self) -> &std::sync::Arc<Names> {
+        &self.names
+    }
+
+    /// The tasks that have waited once and have not ended.
+    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
+        let mut tasks = self.owned.list();
+        self.names.tell(&mut tasks);
+        tasks
     }
 
     /// What the workers have done, the guest last.

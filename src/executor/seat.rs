@@ -44,7 +44,11 @@ impl Seat {
 
     /// Before the root is polled.
     pub(super) fn root_budget(&self) -> Budget {
-        self.worker().tick();
+        let worker = self.worker();
+        worker.tick();
+        if let Some(polled) = &worker.polled {
+            polled.root();
+        }
         Budget::FULL
     }
 

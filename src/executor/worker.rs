@@ -28,6 +28,7 @@ use super::patience::Patience;
 use super::queue::Owner;
 use super::scheduler::Scheduler;
 use super::spin::Spin;
+use super::watchdog::Polled;
 use crate::contain::contain;
 use crate::coop::Budget;
 use crate::driver::{self, clock::real_now};
@@ -62,6 +63,10 @@ pub(super) struct Worker {
     pub(super) parker: Arc<Parker>,
     pub(super) counters: Arc<Counters>,
     pub(super) sampler: Sampler,
+    /// For the watchdog, if there is one.
+    pub(super) polled: Option<Arc<Polled>>,
+    /// Something is to be noted before a poll.
+    attends: Cell<bool>,
     /// Polls until the next look at the clock, and between two looks.
     countdown: Cell<u32>,
     stride: Cell<u32>,
@@ -111,6 +116,7 @@ impl Worker {
         let may_spin = scheduler.config.may_spin;
         let pool = scheduler.workers;
         let counters = Arc::clone(&scheduler.remotes[index].counters);
+        let polled = scheduler.remotes[index].polled.clone();
         let last_turn = Cell::new((now, counters.turns.get()));
         Rc::new(Self {
             scheduler,
@@ -118,6 +124,8 @@ impl Worker {
             parker,
             counters,
             sampler: Sampler::default(),
+            attends: Cell::new(polled.is_some()),
+            polled,
             countdown: Cell::new(1),
             stride: Cell::new(1),
             serves_injector: index < pool || pool == 0,
@@ -195,6 +203,7 @@ impl Worker {
     pub(super) fn push_woken(&self, task: Runnable) {
         if self.sampler.wants_wake() {
             self.sampler.woken(task.id());
+            self.attends.set(true);
         }
         self.push(task);
     }
@@ -217,8 +226,8 @@ impl Worker {
 
     /// Polls one task.
     pub(super) fn poll(&self, task: Runnable) {
-        if self.sampler.has_wake() {
-            self.sampler.polled(task.id(), &self.counters);
+        if self.attends.get() {
+            self.before_poll(&task);
         }
         let outside = self.budget.get().replace();
         let after = task.run(&self.scheduler.owned, self.core.index);
@@ -239,6 +248,15 @@ impl Worker {
                 }
             }
         }
+    }
+
+    #[cold]
+    fn before_poll(&self, task: &Runnable) {
+        self.sampler.polled(task.id(), &self.counters);
+        if let Some(polled) = &self.polled {
+            polled.task(task);
+        }
+        self.attends.set(self.polled.is_some() || self.sampler.has_wake());
     }
 
     /// Who waits for a task may well wait for others: behind those that are ready it finds more of

@@ -12,7 +12,7 @@ use crate::contain::contain;
 use crate::driver;
 #[cfg(doc)]
 use crate::executor::WorkerMetrics;
-use crate::executor::{self, Config, Hook};
+use crate::executor::{self, Config, Hook, Stall};
 use crate::task::OnPanic;
 
 /// More workers than any machine has cores for.
@@ -21,6 +21,9 @@ const MAX_BLOCKING_THREADS: usize = 65_536;
 /// Less than this cannot even start a thread.
 const MIN_STACK: usize = 16 * 1024;
 const MAX_STACK: usize = 1 << 40;
+
+/// Told about a poll that takes too long.
+type OnStall = Arc<dyn Fn(&Stall) + Send + Sync>;
 
 /// Settings of a [`Runtime`].
 ///
@@ -44,6 +47,7 @@ pub struct Builder {
     event_interval: u32,
     global_queue_interval: u32,
     stall_threshold: Duration,
+    on_stall: Option<OnStall>,
     on_park: Option<Hook>,
     on_unpark: Option<Hook>,
     on_unhandled_panic: UnhandledPanic,
@@ -106,6 +110,7 @@ impl Builder {
             event_interval: 256,
             global_queue_interval: 61,
             stall_threshold: Duration::from_secs(1),
+            on_stall: None,
             on_park: None,
             on_unpark: None,
             on_unhandled_panic: UnhandledPanic::Ignore,
@@ -268,7 +273,7 @@ impl Builder {
     }
 
     /// How long a poll takes that is called a stall; by default 1 s. [Metrics](WorkerMetrics::stalls) count
-    /// them.
+    /// them when they are over, [`on_stall`](Self::on_stall) hears of them while they last.
     ///
     /// While one worker stalls, others take over its tasks, I/O and timers within 20 ms, so that only the
     /// task itself is late; but a worker is missing for as long as it takes.
@@ -295,6 +300,30 @@ impl Builder {
             "`stall_threshold` must be at least a millisecond"
         );
         self.stall_threshold = stall_threshold;
+        self
+    }
+
+    /// Calls `f` when a poll has been going on for longer than the [threshold](Self::stall_threshold), once for
+    /// each such poll, up to a half of the threshold late.
+    ///
+    /// It is told by a thread that is there for this only, so it also hears of it if all workers are stuck.
+    /// That thread wakes up four times per threshold, and each poll costs a lock that nobody contends: some
+    /// 10 ns. A panic in `f` is swallowed. To stop the process is as good an answer as any.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = runtime::Builder::new_multi_thread()
+    ///     .stall_threshold(Duration::from_secs(5))
+    ///     .on_stall(|stall| match stall.task() {
+    ///         Some(task) => eprintln!("a task has not given way for {:?}: {task}", stall.duration()),
+    ///         None => eprintln!("`block_on` has not given way for {:?}", stall.duration()),
+    ///     })
+    ///     .build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn on_stall(&mut self, f: impl Fn(&Stall) + Send + Sync + 'static) -> &mut Self {
+        self.on_stall = Some(Arc::new(f));
         self
     }
 
@@ -389,6 +418,7 @@ impl Builder {
                 event_interval: self.event_interval,
                 global_queue_interval: self.global_queue_interval,
                 stall_threshold: self.stall_threshold,
+                tells_polls: self.on_stall.is_some(),
                 on_park: self.on_park.clone(),
                 on_unpark: self.on_unpark.clone(),
                 on_panic: self.panic_hook(inner),
@@ -427,9 +457,23 @@ impl Builder {
                 }
             }
         }
+        if refused.is_none() {
+            match self.start_watchdog(&runtime) {
+                Ok(watchdog) => threads.extend(watchdog),
+                Err(error) => refused = Some(error),
+            }
+        }
         runtime.threads = Some(threads);
         // Dropping the runtime ends the threads that did start.
         refused.map_or(Ok(runtime), Err)
+    }
+
+    /// A thread that ends with the workers.
+    fn start_watchdog(&self, runtime: &Runtime) -> io::Result<Option<thread::JoinHandle<()>>> {
+        let Some(on_stall) = self.on_stall.clone() else { return Ok(None) };
+        let scheduler = runtime.handle.inner.scheduler.clone();
+        let builder = thread::Builder::new().name("runtime-stalls".to_owned());
+        builder.spawn(move || scheduler.watch_for_stalls(&*on_stall)).map(Some)
     }
 
     /// What the panic of a task is told to. It holds no runtime alive.

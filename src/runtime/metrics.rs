@@ -6,7 +6,7 @@
 //! long as the runtime lives; rates are for the reader to compute from two snapshots.
 
 use crate::blocking;
-pub use crate::executor::{Histogram, WorkerMetrics};
+pub use crate::executor::{Histogram, Stall, WorkerMetrics};
 
 use super::Handle;
 

@@ -14,8 +14,10 @@ mod builder;
 mod join_set;
 pub mod metrics;
 mod scope;
+mod spawn;
 mod tracker;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
@@ -31,11 +33,12 @@ use std::time::Duration;
 pub use self::builder::{Builder, UnhandledPanic};
 use self::metrics::Metrics;
 pub use self::scope::{Scope, scope};
+pub use self::spawn::{spawn, spawn_blocking, spawn_local, spawn_named};
 pub use self::tracker::{DrainReport, LeftTask, TaskTracker};
 use crate::blocking::{self, Pool};
 use crate::driver;
 use crate::executor::{self, Scheduler};
-use crate::task::{JoinHandle, home};
+use crate::task::{self, JoinHandle, TaskInfo, home};
 use crate::time::Instant;
 
 /// How long dropping a runtime waits for blocking jobs that are still running.
@@ -320,7 +323,9 @@ impl Runtime {
             }
             Wait::Grace => {
                 inner.scheduler.wait_stopped(None);
-                for thread in threads {
+                // `on_stall` may be who drops the runtime.
+                let me = thread::current().id();
+                for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
                     // A hook of the user's may have panicked; that thread is done all the same.
                     drop(thread.join());
                 }
@@ -396,6 +401,7 @@ impl Handle {
         Self::with_current(Self::clone)
     }
 
+    #[inline(always)] // as `Scheduler::spawn`, which it is for
     fn with_current<R>(f: impl FnOnce(&Self) -> R) -> Result<R, TryCurrentError> {
         // What `f` owns is the user's: without a runtime it is dropped after the borrow.
         let mut f = Some(f);
@@ -478,6 +484,47 @@ impl Handle {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _inside = self.enter();
         self.inner.scheduler.block_on(future)
+    }
+
+    /// Starts a task that has a name. See [`spawn_named`].
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// runtime.handle().spawn_named("housekeeping", async {});
+    /// ```
+    #[track_caller]
+    pub fn spawn_named<F>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn(task::named(self.inner.scheduler.names(), name.into(), future))
+    }
+
+    /// The tasks that are alive, in no order, for a look at a server that does not do what it should.
+    ///
+    /// A task is in the list from the first time that it has to wait until it ends. Those that have not
+    /// been polled yet are only [counted](Metrics::live_tasks), as are those in their first poll, and so that
+    /// a task that never waits costs nothing. Blocking jobs and the future of `block_on` are no tasks.
+    ///
+    /// The workers' lists are locked one after the other, while they are copied: with a million tasks a
+    /// worker may have to wait for some milliseconds.
+    ///
+    /// ```
+    /// # runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// runtime::spawn_named("sleeper", std::future::pending::<()>());
+    /// runtime::task::yield_now().await;
+    /// for task in runtime::Handle::current().tasks() {
+    ///     println!("{task}"); // "sleeper", spawned at src/main.rs:3:1
+    /// }
+    /// # });
+    /// ```
+    pub fn tasks(&self) -> Vec<TaskInfo> {
+        self.inner.scheduler.tasks()
     }
 
     /// Numbers about the runtime. See [`metrics`]. May be called at any time, also when the runtime is gone.
@@ -595,105 +642,3 @@ impl fmt::Display for TryCurrentError {
 }
 
 impl Error for TryCurrentError {}
-
-/// Starts a task on the current runtime.
-///
-/// It runs at once and by itself, whether or not the handle is awaited; dropping the handle detaches
-/// it. What still runs when the runtime goes (when `main` returns, say) is dropped. A panic inside
-/// ends up in the handle. The new task runs next on the worker that spawned it,
-/// unless another one has time for it earlier.
-///
-/// # Panics
-///
-/// Outside a runtime. Use [`Handle::spawn`] there.
-///
-/// ```
-/// #[runtime::main]
-/// async fn main() {
-///     let task = runtime::spawn(async { 40 + 2 });
-///     assert_eq!(task.await.unwrap(), 42);
-/// }
-/// ```
-#[track_caller]
-pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let spawned_at = Location::caller();
-    let spawned = Handle::with_current(|handle| handle.inner.scheduler.spawn(future, spawned_at));
-    let (task, refused) = match spawned {
-        Ok(spawned) => spawned,
-        Err(error) => panic!("{error}"),
-    };
-    // A refused future's destructor may enter another runtime, which `with_current` forbids.
-    drop(refused);
-    task
-}
-
-/// Starts a task that stays on the calling thread, so that its future need not be `Send`.
-///
-/// For current-thread runtimes only. The task runs while the thread that spawned it is the one that
-/// drives the runtime; while another does, it waits. Its future is dropped on that thread, too: if
-/// the task is cancelled by another one, when the thread next drives a runtime or ends. An output that
-/// is not `Send` is handed over by other means, such as an `Rc<Cell<_>>`.
-///
-/// # Panics
-///
-/// Outside async code (see [`Runtime::spawn_local`]) and on a multi-thread runtime.
-///
-/// ```
-/// use std::{cell::Cell, rc::Rc};
-///
-/// #[runtime::main(flavor = "current_thread")]
-/// async fn main() {
-///     let count = Rc::new(Cell::new(0));
-///     let counted = Rc::clone(&count);
-///     runtime::spawn_local(async move { counted.set(1) }).await.unwrap();
-///     assert_eq!(count.get(), 1);
-/// }
-/// ```
-#[track_caller]
-pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: Send + 'static,
-{
-    assert!(
-        executor::in_async_context(),
-        "`spawn_local` was called outside async code, on a thread that may never drive a runtime: \
-         use `Runtime::spawn_local` there"
-    );
-    Handle::current().spawn_local(future)
-}
-
-/// Runs a closure that blocks, on a pool of threads for such work.
-///
-/// The pool starts threads as they are needed, up to
-/// [`max_blocking_threads`](Builder::max_blocking_threads), and lets idle ones go after
-/// [`thread_keep_alive`](Builder::thread_keep_alive). What finds no thread waits its turn, in order.
-/// A job that runs cannot be cancelled; one that waits can. If the operating system refuses the
-/// pool's first thread, the handle says cancelled.
-///
-/// The closure runs inside the runtime's context and may itself use
-/// [`Handle::block_on`].
-///
-/// # Panics
-///
-/// Outside a runtime. Use [`Handle::spawn_blocking`] there.
-///
-/// ```
-/// #[runtime::main]
-/// async fn main() {
-///     let job = runtime::spawn_blocking(|| (1..=20_u64).product::<u64>());
-///     assert_eq!(job.await.unwrap(), 2_432_902_008_176_640_000);
-/// }
-/// ```
-#[track_caller]
-pub fn spawn_blocking<F, R>(job: F) -> JoinHandle<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    Handle::current().inner.blocking.spawn(job, Location::caller())
-}

@@ -158,7 +158,8 @@ impl TaskTracker {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let guard = self.enlist(name, Location::caller());
+        let names = Arc::clone(self.handle.inner.scheduler.names());
+        let guard = self.enlist(name.clone(), Location::caller());
         let key = guard.as_ref().map(|guard| guard.key);
         let task = self.handle.spawn(async move {
             let future = future; // first, so that a future that was never polled goes before the guard
@@ -166,6 +167,7 @@ impl TaskTracker {
                 drop(future);
                 return pending().await;
             };
+            let _named = name.map(|name| names.enter(name));
             future.await
         });
         let aborting = match key {

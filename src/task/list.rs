@@ -10,9 +10,10 @@
 //! cancelled, of the others `CANCELLED` is set for the holder of the run right to find.
 //! No code of the user runs under a lock.
 
-use super::Runnable;
 use super::cell::TaskPtr;
+use super::info::{TaskInfo, TaskState};
 use super::state::{MAX_SHARDS, Reference, Seize};
+use super::{Id, Runnable};
 use crate::sync::Mutex;
 
 /// All tasks of one scheduler that are not complete and have been `Pending` once.
@@ -89,6 +90,15 @@ impl OwnedTasks {
         }
     }
 
+    /// All tasks that are linked, without their names.
+    pub(crate) fn list(&self) -> Vec<TaskInfo> {
+        let mut tasks = Vec::new();
+        for shard in &self.shards {
+            shard.0.lock().list(&mut tasks);
+        }
+        tasks
+    }
+
     /// Whether no task is linked.
     pub(crate) fn is_empty(&self) -> bool {
         self.shards.iter().all(|shard| shard.0.lock().head.is_none())
@@ -142,6 +152,19 @@ impl List {
         }
         if let Some(next) = next {
             links(next, |links| links.prev = prev);
+        }
+    }
+
+    fn list(&self, tasks: &mut Vec<TaskInfo>) {
+        let mut cursor = self.head;
+        while let Some(task) = cursor {
+            cursor = links(task, |links| links.next);
+            let seen = task.header().state.snapshot();
+            if !seen.is_complete() {
+                let state = if seen.is_active() { TaskState::Active } else { TaskState::Waiting };
+                let spawned_at = task.header().spawned_at;
+                tasks.push(TaskInfo { id: Id::of(task), name: None, spawned_at, state });
+            }
         }
     }
 

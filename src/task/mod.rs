@@ -35,6 +35,7 @@
 // | `waker.rs` | the `RawWaker` functions |
 // | `current.rs` | which task this thread polls; self-wake; ids |
 // | `join.rs`, `error.rs` | what users hold and get |
+// | `info.rs` | what is told about a task, and names |
 // | `join_set.rs` | many tasks, awaited together |
 // | `token.rs`, `local.rs` | cancellation tokens; task-locals |
 // | `home.rs` | futures that are not `Send`, behind ones that are |
@@ -69,6 +70,7 @@ mod cell;
 mod current;
 mod error;
 pub(crate) mod home;
+mod info;
 mod join;
 mod join_set;
 #[allow(unsafe_code)]
@@ -92,6 +94,9 @@ use crate::sync::Arc;
 
 pub use current::{Id, id, try_id};
 pub use error::JoinError;
+#[cfg(not(loom))]
+pub(crate) use info::{Names, named};
+pub use info::{TaskInfo, TaskState};
 pub use join::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
 pub(crate) use list::{OnPanic, OwnedTasks};

@@ -4,6 +4,7 @@
 //! life of a task in code: poll, park, complete. None of it depends on the future's type.
 
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::task::Waker;
 
 use super::cell::{Polled, TaskPtr};
@@ -74,6 +75,12 @@ impl Runnable {
     #[inline]
     pub(crate) fn id(&self) -> Id {
         Id::of(self.0)
+    }
+
+    /// Where the task was spawned.
+    #[inline]
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        self.0.header().spawned_at
     }
 
     pub(super) fn into_task(self) -> TaskPtr {

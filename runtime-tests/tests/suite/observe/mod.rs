@@ -1,13 +1,16 @@
 //! What a runtime says about itself: numbers, tasks, stalls.
 
 mod numbers;
+mod stalls;
+mod tasks;
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use runtime::metrics::{Metrics, WorkerMetrics};
-use runtime::{Builder, Runtime};
+use runtime::{Builder, Handle, Runtime};
 use runtime_tests::rig::{Flavour, LIMIT, each_flavour, wait_until, watchdog};
 
 /// One number of all workers together.
