@@ -54,7 +54,7 @@
 //! # Choosing
 //!
 //! * **What waits** is a task: [`spawn`] it. A task moves between threads and must be `Send`.
-//! * **What blocks** (files, other libraries, long system calls) goes to [`spawn_blocking`]. A task
+//! * **What blocks** (other libraries, long system calls) goes to [`spawn_blocking`], files to [`fs`]. A task
 //!   that blocks keeps its worker from everything else; the other workers take over what they can
 //!   within 20 ms, which is a safety net and not a plan.
 //! * **What computes for long** gives way now and then by
