@@ -197,8 +197,8 @@ impl Registration {
         }
         self.source.clear(seen, wants);
         if seen.is_closed(wants) {
-            // No sane object is closed and would block. Should one claim it, then its user is not
-            // to spin for ever on what cannot be cleared.
+            // No sane object is closed and would block for long. Should one claim it again and again,
+            // or one's urgent data, then its user is not to spin for ever.
             coop::charge(0);
         }
     }

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! bit 0 READ    1 WRITE     what the next operation may try
-//!     2 RD_CLOSED 3 WR_CLOSED   sticky: the peer, or a shutdown, has closed that direction
+//!     2 RD_CLOSED 3 WR_CLOSED   the peer, or a shutdown, has closed that direction: ready until an
+//!                           operation would block after all (a named pipe gets a new writer)
 //!     4 ERROR   5 PRIORITY  what else the operating system said; an error is cleared with READ
 //!     6 GONE                the driver has shut down; final
 //!     7 READ_WAITER 8 WRITE_WAITER  somebody may be waiting: an event has to look
@@ -81,7 +82,7 @@ impl Wants {
         self.0 | self.closed() | GONE
     }
 
-    /// The bits that satisfy this wish and never go away.
+    /// The bits that satisfy this wish and stay, until an operation disproves them.
     #[inline]
     fn closed(self) -> u64 {
         let [read, write] = self.sides();
@@ -109,7 +110,7 @@ impl Snapshot {
         self.has(GONE)
     }
 
-    /// Whether a direction in `wants` is closed: ready for ever.
+    /// Whether a direction in `wants` is closed.
     pub(super) fn is_closed(self, wants: Wants) -> bool {
         self.has(wants.closed())
     }
@@ -239,10 +240,13 @@ impl Source {
 
     /// An operation that saw `seen` would have blocked: forgets the readiness that it saw, and no
     /// newer one. What a reader finds says nothing about urgent data, nor the reverse.
+    ///
+    /// What would block is not closed: pipes with names and terminals are opened again, and the next
+    /// end is an event of its own.
     pub(super) fn clear(&self, seen: Snapshot, wants: Wants) {
-        let reading = if wants.include(READ) { READ | ERROR | MARK } else { 0 };
+        let reading = if wants.include(READ) { READ | RD_CLOSED | ERROR | MARK } else { 0 };
         let urgent = if wants.include(PRIORITY) { PRIORITY } else { 0 };
-        self.forget(seen, wants, reading | urgent, WRITE);
+        self.forget(seen, wants, reading | urgent, WRITE | WR_CLOSED);
     }
 
     /// An operation that saw `seen` moved less than it could have: the next one would block.

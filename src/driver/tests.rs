@@ -87,16 +87,21 @@ fn e14_waiting_for_reading_does_not_consume_writability() {
 }
 
 #[test]
-fn closed_is_for_ever_and_errors_are_not() {
+fn closed_stays_until_an_operation_would_block() {
     let source = Source::new(0, 0);
     event(&source, READ | WRITE | RD_CLOSED | ERROR);
-    source.clear(source.snapshot(), BOTH);
+    let before = source.snapshot();
+    source.clear(before, WRITING);
+    source.clear_short(before, READING);
     let now = source.snapshot();
-    assert!(now.satisfies(READING) && !now.satisfies(WRITING));
-    assert!(!now.has(READ | WRITE | ERROR));
-    event(&source, WR_CLOSED);
+    assert!(now.satisfies(READING) && now.is_closed(READING) && !now.satisfies(WRITING));
+    assert!(!now.has(READ | WRITE) && now.has(ERROR));
+    // An end that came after the operation had looked is not forgotten.
+    event(&source, READ | RD_CLOSED | WRITE | WR_CLOSED);
+    source.clear(before, BOTH);
+    assert!(source.snapshot().is_closed(READING) && source.snapshot().is_closed(WRITING));
     source.clear(source.snapshot(), BOTH);
-    assert!(source.snapshot().is_closed(BOTH));
+    assert!(!source.snapshot().satisfies(BOTH) && !source.snapshot().has(ERROR));
 }
 
 #[test]

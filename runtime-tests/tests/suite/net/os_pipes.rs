@@ -157,3 +157,50 @@ async fn a_pipe_is_a_stream_like_any_other() {
     writing.await.unwrap().unwrap();
     assert_eq!(copying.await.unwrap().unwrap(), 100_000);
 }
+
+/// The end of a named pipe is over when somebody opens it to write again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_named_pipe_that_gets_a_new_writer_is_waited_for_again() {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let dir = std::env::temp_dir().join(format!("runtime-fifo-{}", std::process::id()));
+    let none = rustix::fs::Mode::empty();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &dir,
+        rustix::fs::FileType::Fifo,
+        none | rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let reader = OpenOptions::new().read(true).custom_flags(nonblocking).open(&dir).unwrap();
+    let writer = || OpenOptions::new().write(true).open(&dir).unwrap();
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut receiver = Receiver::from_owned_fd(reader).unwrap();
+        let mut buf = [0; 8];
+        drop(writer());
+        assert_eq!(receiver.read(&mut buf).await.unwrap(), 0);
+        runtime::time::sleep(std::time::Duration::from_millis(1)).await; // the driver reports it
+        let mut second = writer();
+        let reading = runtime::spawn(async move {
+            let mut polls = 0;
+            let mut reading = pin!(receiver.read(&mut buf));
+            let count = std::future::poll_fn(|cx| {
+                polls += 1;
+                reading.as_mut().poll(cx)
+            });
+            (count.await.unwrap(), polls)
+        });
+        for _ in 0..100 {
+            runtime::task::yield_now().await;
+        }
+        second.write_all(b"again").unwrap();
+        let (count, polls) = reading.await.unwrap();
+        assert_eq!(count, 5);
+        assert!(polls < 10, "it was polled {polls} times for nothing");
+    });
+    std::fs::remove_file(&dir).unwrap();
+}
