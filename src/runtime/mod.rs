@@ -228,6 +228,8 @@ impl Runtime {
     /// comes first, and call this again. A wake-up, a spawn or a shutdown by another thread makes the
     /// descriptor readable, too.
     ///
+    /// A loop begins with a turn: before the first one the descriptor says nothing.
+    ///
     /// A turn is bounded: it runs no more than [`event_interval`](Builder::event_interval) polls, rounded up to 16, once or, after a wait, twice.
     ///
     /// # Errors
@@ -442,7 +444,10 @@ impl Handle {
             "`spawn_local` was called on a multi-thread runtime, whose tasks move between threads: \
              use a runtime of `Builder::new_current_thread`, or make the future `Send` and `spawn` it"
         );
-        let (task, refused) = self.inner.scheduler.spawn(home::settle(future), Location::caller());
+        let local = home::settle(future);
+        let key = local.key();
+        let (task, refused) = self.inner.scheduler.spawn(local, Location::caller());
+        home::entrust(key, task.abort_handle());
         drop(refused);
         task
     }

@@ -70,8 +70,9 @@ where
 ///
 /// For current-thread runtimes only. The task runs while the thread that spawned it is the one that
 /// drives the runtime; while another does, it waits. Its future is dropped on that thread, too: if
-/// the task is cancelled by another one, when the thread next drives a runtime or ends. An output that
-/// is not `Send` is handed over by other means, such as an `Rc<Cell<_>>`.
+/// the task is cancelled by another one, when the thread next drives a runtime or ends. A thread that
+/// ends cancels its local tasks. An output that is not `Send` is handed over by other means, such as an
+/// `Rc<Cell<_>>`.
 ///
 /// # Panics
 ///

@@ -9,10 +9,12 @@
 //!
 //! Dropped at home, it takes the future along; dropped elsewhere, it leaves the key there as an
 //! *orphan*, and the future is dropped when its thread next spawns, comes home, or ends. So a future
-//! is made, polled and dropped on one thread in every case.
+//! is made, polled and dropped on one thread in every case. When the thread ends, its tasks are
+//! cancelled: nobody could ever poll them again, and somebody may wait for them.
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -22,6 +24,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use super::AbortHandle;
 use crate::contain::contain;
 
 std::thread_local! {
@@ -31,15 +34,23 @@ std::thread_local! {
 
 /// The calling thread's table.
 struct Home {
-    /// `None` while a future is being polled. Each is a `Pin<Box<dyn Future>>` of its own output.
-    futures: RefCell<Slab<Option<Box<dyn Any>>>>,
+    places: RefCell<Slab<Place>>,
     mailbox: Arc<Mailbox>,
+}
+
+/// One task's.
+struct Place {
+    /// `None` while it is being polled. A `Pin<Box<dyn Future>>` of its own output.
+    future: Option<Box<dyn Any>>,
+    /// To cancel the task when the thread ends.
+    task: Option<AbortHandle>,
 }
 
 /// What other threads leave here.
 #[derive(Default)]
 struct Mailbox {
-    strays: Mutex<Vec<Waker>>,
+    /// By key: a task that is woken again and again elsewhere is there once.
+    strays: Mutex<BTreeMap<usize, Waker>>,
     orphans: Mutex<Vec<usize>>,
 }
 
@@ -58,20 +69,30 @@ pub(crate) fn settle<F: Future + 'static>(future: F) -> LocalTask<F::Output> {
     let future: LocalFuture<F::Output> = Box::pin(future);
     HOME.with(|home| {
         let home =
-            home.get_or_init(|| Home { futures: RefCell::default(), mailbox: Arc::default() });
-        let key = home.futures.borrow_mut().insert(Some(Box::new(future)));
+            home.get_or_init(|| Home { places: RefCell::default(), mailbox: Arc::default() });
+        let place = Place { future: Some(Box::new(future)), task: None };
+        let key = home.places.borrow_mut().insert(place);
         LocalTask { home: Arc::clone(&home.mailbox), key, _output: PhantomData }
     })
+}
+
+/// The task that polls the future under `key`, which has just settled on this thread, is this one.
+pub(crate) fn entrust(key: usize, task: AbortHandle) {
+    with_home(|home| {
+        if let Some(place) = home.places.borrow_mut().get_mut(key) {
+            place.task = Some(task);
+        }
+    });
 }
 
 /// The calling thread begins to drive a runtime: wakes its strays, drops its orphans.
 pub(crate) fn come_home() {
     let Some(mailbox) = with_home(|home| Arc::clone(&home.mailbox)) else { return };
     for key in take(&mailbox.orphans) {
-        let future = with_home(|home| home.futures.borrow_mut().remove(key));
-        contain(|| drop(future));
+        let place = with_home(|home| home.places.borrow_mut().remove(key));
+        contain(|| drop(place));
     }
-    for stray in take(&mailbox.strays) {
+    for stray in take(&mailbox.strays).into_values() {
         contain(|| stray.wake());
     }
 }
@@ -81,11 +102,15 @@ fn with_home<R>(f: impl FnOnce(&Home) -> R) -> Option<R> {
     HOME.try_with(|home| home.get().map(f)).ok().flatten()
 }
 
-fn take<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
+fn take<T: Default>(list: &Mutex<T>) -> T {
     std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl<T> LocalTask<T> {
+    pub(crate) fn key(&self) -> usize {
+        self.key
+    }
+
     /// Calls `f` with the table, if this is the home thread.
     fn at_home<R>(&self, f: impl FnOnce(&Home) -> R) -> Option<R> {
         with_home(|home| Arc::ptr_eq(&home.mailbox, &self.home).then(|| f(home))).flatten()
@@ -97,17 +122,19 @@ impl<T> Future for LocalTask<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         // Out of the table while it runs: it may spawn, and drop others.
-        let taken = self.at_home(|home| home.futures.borrow_mut()[self.key].take());
+        let taken = self.at_home(|home| home.places.borrow_mut()[self.key].future.take());
         let Some(taken) = taken else {
             let waker = cx.waker().clone();
-            self.home.strays.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+            let strays = self.home.strays.lock();
+            let former = strays.unwrap_or_else(PoisonError::into_inner).insert(self.key, waker);
+            drop(former); // not under the lock
             return Poll::Pending;
         };
         let mut future = taken.expect("a future that panicked is not polled again");
         let typed = future.downcast_mut::<LocalFuture<T>>().expect("the key is this task's");
         let polled = typed.as_mut().poll(cx);
         if polled.is_pending() {
-            self.at_home(|home| home.futures.borrow_mut()[self.key] = Some(future));
+            self.at_home(|home| home.places.borrow_mut()[self.key].future = Some(future));
         }
         polled
     }
@@ -115,11 +142,11 @@ impl<T> Future for LocalTask<T> {
 
 impl<T> Drop for LocalTask<T> {
     fn drop(&mut self) {
-        let future = self.at_home(|home| home.futures.borrow_mut().try_remove(self.key));
-        if future.is_none() {
+        let place = self.at_home(|home| home.places.borrow_mut().try_remove(self.key));
+        if place.is_none() {
             self.home.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(self.key);
         }
-        drop(future); // after the borrow: it may do as it likes
+        drop(place); // after the borrow: it may do as it likes
     }
 }
 
@@ -132,8 +159,31 @@ impl<T> fmt::Debug for LocalTask<T> {
 impl Drop for Home {
     /// The thread ends, and with it what only it may touch. A panic here would end the process.
     fn drop(&mut self) {
-        for future in std::mem::take(self.futures.get_mut()) {
-            contain(|| drop(future));
+        for (_, place) in std::mem::take(self.places.get_mut()) {
+            contain(|| drop(place.future));
+            contain(|| drop(place.task.inspect(AbortHandle::abort)));
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stray_that_is_polled_again_and_again_waits_once() {
+        let mut task = settle(std::future::pending::<()>());
+        let mailbox = Arc::clone(&task.home);
+        let away = std::thread::spawn(move || {
+            for _ in 0..100 {
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(Pin::new(&mut task).poll(&mut cx).is_pending());
+            }
+        });
+        away.join().expect("it is polled away from home");
+        assert_eq!(mailbox.strays.lock().map(|strays| strays.len()).ok(), Some(1));
+        assert_eq!(mailbox.orphans.lock().map(|orphans| orphans.len()).ok(), Some(1));
+        come_home();
+        assert!(take(&mailbox.strays).is_empty() && take(&mailbox.orphans).is_empty());
     }
 }

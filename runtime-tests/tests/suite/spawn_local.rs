@@ -188,6 +188,25 @@ fn a_thread_that_ends_drops_its_futures_panics_contained() {
     runtime.block_on(yield_now());
 }
 
+/// Its future is gone and nobody could ever poll it: who waits for it must not wait for ever.
+#[test]
+fn who_waits_for_a_task_whose_thread_has_ended_is_told() {
+    let _watchdog = watchdog("");
+    let runtime = Arc::new(current_thread());
+    for began in [false, true] {
+        let driver = Arc::clone(&runtime);
+        let task = thread::spawn(move || {
+            let task = driver.spawn_local(pending::<()>());
+            if began {
+                driver.block_on(yield_now());
+            }
+            task
+        });
+        let task = task.join().unwrap();
+        assert!(runtime.block_on(task).unwrap_err().is_cancelled());
+    }
+}
+
 #[test]
 fn a_destructor_may_spawn_another_local_task() {
     let _watchdog = watchdog("");
