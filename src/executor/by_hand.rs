@@ -8,7 +8,8 @@
 //!
 //! No wake-up is lost when a turn ends: the parker is lent to the driver before the seat is left, and
 //! the injector is looked at after that. Who injects in between finds the parker; who injected before
-//! is seen.
+//! is seen. All that says that the hand waits is set before the seat is free, for from then on it is
+//! the next one's to change.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ impl Scheduler {
         );
         let _inside = enter_async("turn");
         let hand = self.guest.hand();
-        let seat = Seat::take(self, hand).ok_or_else(|| {
+        let mut seat = Seat::take(self, hand).ok_or_else(|| {
             io::Error::new(io::ErrorKind::ResourceBusy, "another thread drives this runtime")
         })?;
         hand.leave();
@@ -48,16 +49,14 @@ impl Scheduler {
             self.run_ready(&seat);
         }
 
-        let shard = worker.core.index;
         let lent = hand.lend_driver();
+        self.driver_handle.timers.begin_wait(&[worker.core.index]);
+        seat.leave_to(hand);
         drop(seat); // which puts what is ready into the injector
-        let _itself = self.guest.replace_parker(Some(Arc::clone(hand)));
         let more = !lent || !self.injector.is_empty();
         if more {
             // For loops that look at the descriptor only.
             self.driver_handle.unpark();
-        } else {
-            self.driver_handle.timers.begin_wait(&[shard]);
         }
         self.call_bystander();
         self.assert_no_panic();

@@ -22,7 +22,7 @@ pub(super) const BATCH: u32 = 16;
 pub(super) struct Seat {
     worker: Option<Rc<Worker>>,
     entered: Option<Entered>,
-    /// Whom to unpark while nobody sits.
+    /// Whom to unpark while nobody sits: the hand, once it has driven.
     former: Option<Arc<Parker>>,
 }
 
@@ -40,6 +40,11 @@ impl Seat {
 
     pub(super) fn worker(&self) -> &Worker {
         self.worker.as_ref().expect("there until the seat is left")
+    }
+
+    /// Whom to unpark once nobody sits.
+    pub(super) fn leave_to(&mut self, parker: &Arc<Parker>) {
+        self.former = Some(Arc::clone(parker));
     }
 
     /// Before the root is polled.
@@ -171,11 +176,13 @@ impl Drop for Seat {
         let core = Rc::into_inner(worker).map(|worker| worker.core);
         debug_assert!(core.is_some(), "a core that is still shared would be lost");
         scheduler.guest.put_core(core);
-        // It missed what happened while this thread sat.
+        // It missed what happened while this thread sat, and what had been written to the driver's
+        // waker for it: this thread may have taken that out.
         if let Some(former) = former
             && !parker.is_some_and(|parker| Arc::ptr_eq(&parker, &former))
         {
-            scheduler.finish_unpark(former.unpark());
+            let _ = former.unpark();
+            scheduler.driver_handle.unpark();
         }
         if scheduler.is_shut_down() {
             scheduler.cancel_injected();

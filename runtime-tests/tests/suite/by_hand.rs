@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream as StdStream;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -29,6 +30,14 @@ fn until(runtime: &Runtime, mut done: impl FnMut() -> bool) {
             wait(runtime);
         }
     }
+}
+
+/// Whether a loop that waits for the descriptor would go on.
+fn is_readable(runtime: &Runtime) -> bool {
+    // SAFETY: the runtime lives, and its descriptor with it.
+    let fd = unsafe { BorrowedFd::borrow_raw(runtime.as_raw_fd()) };
+    let none = Timespec::try_from(Duration::ZERO).unwrap();
+    poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&none)).unwrap() > 0
 }
 
 /// Until the descriptor is readable or the next timer is due.
@@ -171,6 +180,64 @@ fn block_on_and_turns_take_turns() {
     runtime.block_on(async { drop(runtime::spawn(async move { sender.send(5).unwrap() })) });
     until(&runtime, || waiting.is_finished());
     assert_eq!(runtime.block_on(waiting).unwrap(), 5);
+}
+
+/// A visitor takes out of the driver what told the loop of the visitor before.
+#[test]
+fn every_block_on_leaves_word_for_the_loop() {
+    let _watchdog = watchdog("");
+    let runtime = current_thread();
+    if runtime.as_raw_fd() < 0 {
+        return;
+    }
+    while runtime.turn(Some(Duration::ZERO)).unwrap() {}
+    assert!(!is_readable(&runtime));
+    for _ in 0..3 {
+        runtime.block_on(async { sleep(Duration::from_millis(1)).await });
+        assert!(is_readable(&runtime));
+    }
+    while runtime.turn(Some(Duration::ZERO)).unwrap() {}
+    assert!(!is_readable(&runtime));
+    let handle = runtime.handle().clone();
+    thread::spawn(move || drop(handle.spawn(async {}))).join().unwrap();
+    assert!(is_readable(&runtime));
+}
+
+/// Who ends a turn must not put itself in the place of who has just begun to drive.
+#[test]
+fn who_drives_after_a_turn_hears_of_every_wake_up() {
+    let _watchdog = watchdog("");
+    let runtime = current_thread();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (runtime, done) = (&runtime, &done);
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                let _busy_at_times = runtime.turn(Some(Duration::ZERO));
+            }
+        });
+        let (ask, asked) = mpsc::channel::<oneshot::Sender<()>>();
+        scope.spawn(move || {
+            while let Ok(sender) = asked.recv() {
+                let _ = sender.send(());
+            }
+        });
+        for _ in 0..5_000 {
+            runtime.block_on(async {
+                let ask = ask.clone();
+                runtime::spawn(async move {
+                    for _ in 0..3 {
+                        let (sender, receiver) = oneshot::channel();
+                        ask.send(sender).unwrap();
+                        receiver.await.unwrap();
+                    }
+                })
+                .await
+                .unwrap();
+            });
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
