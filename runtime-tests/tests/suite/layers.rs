@@ -88,6 +88,7 @@ const READ: &[&str] = &[
     "runtime-tests/tests/suite",
     "benches/src",
     "examples",
+    "runtime-examples/src",
 ];
 
 #[test]
