@@ -260,7 +260,8 @@ impl Runtime {
     }
 
     /// When the next timer of this runtime is due: no later should a loop of your own call
-    /// [`turn`](Self::turn). `None` if there is no timer.
+    /// [`turn`](Self::turn). `None` if there is no timer. On a stopped clock it comes no nearer by waiting:
+    /// there a turn that may wait jumps to it, one with a timeout of zero does not.
     ///
     /// ```
     /// let runtime = runtime::Builder::new_current_thread().build().unwrap();
