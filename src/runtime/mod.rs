@@ -44,6 +44,10 @@ use crate::time::Instant;
 /// How long dropping a runtime waits for blocking jobs that are still running.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
+/// The size up to which a future that is wrapped before it is spawned may be kept twice, in bytes;
+/// a larger one gets an allocation of its own, which is cheaper then.
+const TWICE_AT_MOST: usize = 512;
+
 std::thread_local! {
     static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
     /// How many guards of [`Handle::enter`] live on this thread.

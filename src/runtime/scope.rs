@@ -22,7 +22,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::Handle;
+use super::{Handle, TWICE_AT_MOST};
 use crate::contain::{contain, dispose};
 use crate::task::{CancellationToken, JoinError, JoinHandle, JoinSet, LocalKey};
 
@@ -138,7 +138,12 @@ impl<E: Send + 'static> Scope<E> {
     {
         let state = self.door.lock().state.clone();
         let State::Open(alive) = state else { return };
-        let task = self.handle.spawn(SCOPE.scope(alive, future));
+        // The wrapper keeps what it is given twice: as that, and as what it polls.
+        let task = if const { size_of::<F>() > TWICE_AT_MOST } {
+            self.handle.spawn(SCOPE.scope(alive, Box::pin(future)))
+        } else {
+            self.handle.spawn(SCOPE.scope(alive, future))
+        };
         let (refused, waker) = {
             let mut visitors = self.door.lock();
             match visitors.state {

@@ -19,7 +19,7 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Handle;
+use super::{Handle, TWICE_AT_MOST};
 use crate::task::{AbortHandle, CancellationToken, JoinHandle};
 use crate::time::timeout;
 
@@ -158,8 +158,27 @@ impl TaskTracker {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let names = Arc::clone(self.handle.inner.scheduler.names());
         let guard = self.enlist(name.clone(), Location::caller());
+        // The wrapper keeps what it is given twice: as that, and as what it awaits.
+        if const { size_of::<F>() > TWICE_AT_MOST } {
+            self.launch(name, guard, Box::pin(future))
+        } else {
+            self.launch(name, guard, future)
+        }
+    }
+
+    #[track_caller]
+    fn launch<F>(
+        &self,
+        name: Option<Cow<'static, str>>,
+        guard: Option<Guard>,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let names = Arc::clone(self.handle.inner.scheduler.names());
         let key = guard.as_ref().map(|guard| guard.key);
         let task = self.handle.spawn(async move {
             let future = future; // first, so that a future that was never polled goes before the guard
@@ -241,6 +260,8 @@ impl TaskTracker {
     ///
     /// A cancelled task that does not give way, because it is in a poll that takes for ever, is waited
     /// for no longer than a second and reported as [stuck](LeftTask::is_stuck).
+    ///
+    /// It is not for tasks of the same tracker: one that drains it waits for itself and is cancelled.
     ///
     /// # Panics
     ///
