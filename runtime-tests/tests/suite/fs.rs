@@ -7,6 +7,7 @@ use futures::future::{join_all, poll_fn};
 use runtime::Builder;
 use runtime::fs::{self, File, OpenOptions};
 use runtime::io::{OwnedBuf, OwnedRead, OwnedWrite, Read, ReadAt, Seek, Write, WriteAt};
+use runtime_tests::rig::alone;
 use std::fs::OpenOptions as OpenStd;
 use std::future::Future;
 use std::io::{ErrorKind, IoSlice, SeekFrom};
@@ -437,11 +438,15 @@ fn operations_after_the_runtime_are_errors() {
     assert_eq!(path.contents(), b"contents");
 }
 
-/// The pool cannot have a single thread, for its stack is more than the process may have. (That limit
-/// is far above what other tests take.)
+/// The pool cannot have a single thread, for its stack is more than the process may have.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[test]
 fn threads_that_are_refused_are_an_error() {
+    alone("fs::threads_that_are_refused_are_an_error", a_write_without_threads);
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn a_write_without_threads() {
     let path = Temporary::holding(b"contents");
     let limit = rustix::process::Rlimit { current: Some(1 << 39), maximum: None };
     rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();

@@ -74,7 +74,7 @@ fn a_dropped_join_next_loses_nothing() {
         while let Some(joined) = set.join_next().await {
             sum += joined.unwrap();
         }
-        assert_eq!(sum, (0..200).sum());
+        assert_eq!(sum, (0..200).sum::<i32>());
     });
 }
 
