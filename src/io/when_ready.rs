@@ -69,16 +69,17 @@ fn poll_op<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
     target: &mut Waiting<'_, R, I>,
     op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
 ) -> Poll<Result<T>> {
-    let interest = target.interest.into();
+    let interest = target.interest;
     poll_io(cx, &mut **target, interest, op)
 }
 
-/// The gate, the first attempt, and, out of line, whatever comes after it would have blocked.
+/// The gate, the first attempt, and, out of line, whatever comes after it would have blocked. With
+/// an interest that is a type, what comes out of line knows it.
 #[inline]
-pub(crate) fn poll_io<T, R: Ready + ?Sized>(
+pub(crate) fn poll_io<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
     cx: &mut Context<'_>,
     target: &mut R,
-    interest: Interest,
+    interest: I,
     mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
 ) -> Poll<Result<T>> {
     ready!(coop::gate(cx));
@@ -94,12 +95,13 @@ pub(crate) fn poll_io<T, R: Ready + ?Sized>(
 
 #[cold]
 #[inline(never)]
-fn poll_again<T, R: Ready + ?Sized>(
+fn poll_again<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
     cx: &mut Context<'_>,
     target: &mut R,
-    interest: Interest,
+    interest: I,
     mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
 ) -> Poll<Result<T>> {
+    let interest = interest.into();
     poll_loop(cx, |cx| {
         ready!(target.poll_ready(cx, interest))?;
         Poll::Ready(op(target))
