@@ -162,6 +162,9 @@ async fn a_pipe_is_a_stream_like_any_other() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_named_pipe_that_gets_a_new_writer_is_waited_for_again() {
+    if cfg!(mio_unsupported_force_poll_poll) {
+        return; // mio's selector over poll(2) forgets a descriptor that has hung up
+    }
     use std::fs::OpenOptions;
     use std::os::unix::fs::OpenOptionsExt as _;
     let dir = std::env::temp_dir().join(format!("runtime-fifo-{}", std::process::id()));
