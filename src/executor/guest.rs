@@ -234,9 +234,10 @@ impl Scheduler {
 
     /// Tears a current-thread runtime down if nobody sits; else who sits does it.
     pub(super) fn tear_down_current_thread(self: &Arc<Self>) {
+        // A destructor that blocked on this runtime here would wait for its own thread. Sitting down
+        // runs some already: those of local tasks that others have dropped.
+        let _inside = mark_async();
         if let Some(seat) = Seat::take(self, &Arc::new(Parker::new())) {
-            // A destructor that blocked on this runtime here would wait for its own thread.
-            let _inside = mark_async();
             seat.tear_down();
         }
     }
