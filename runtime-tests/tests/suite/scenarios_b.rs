@@ -352,8 +352,8 @@ fn b15_memory_does_not_grow_with_the_number_of_tasks_that_were() {
                 round();
             }
             let grown = status("VmRSS").saturating_sub(warm);
-            // The allocator's own moods aside; a byte leaked for each task would be 200 KiB.
-            assert!(grown < 512, "{flavour:?}: {grown} KiB for 200,000 tasks");
+            // The allocator has moods of half a MiB; the smallest block leaked for each is 6 MiB.
+            assert!(grown < 4 * 1024, "{flavour:?}: {grown} KiB for 200,000 tasks");
         }
     });
 }
