@@ -164,7 +164,9 @@ impl<T: Ready + ?Sized, I: Into<Interest> + Copy> DerefMut for Waiting<'_, T, I>
 }
 
 impl<T: Ready + ?Sized, I: Into<Interest> + Copy> Drop for Waiting<'_, T, I> {
-    #[inline]
+    // Out of line, so that what awaits stays small enough to be inlined itself: then its arguments
+    // stay in registers, where a call would copy them through memory.
+    #[inline(never)]
     fn drop(&mut self) {
         if let Some(target) = &mut self.target {
             target.stop_waiting(self.interest.into());
