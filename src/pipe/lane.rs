@@ -39,8 +39,9 @@ use super::writer::Writer;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 
-/// What both sides share. The two words are 64 bytes apart, so never in one cache line, and so are
-/// the words of two lanes that were allocated one after the other.
+/// What both sides share. The two words are 64 bytes apart, so never in one cache line. Where a duplex
+/// has its lanes one after the other, the first one's `head` and the second one's `tail` may share one:
+/// the same side moves them.
 #[repr(C)]
 pub(super) struct Lane {
     /// Moved by the writer; the reader waits on it.
@@ -52,11 +53,10 @@ pub(super) struct Lane {
     pub(super) first: AtomicPtr<Segment>,
     /// A consumed block on its way back to the writer.
     pub(super) spare: AtomicPtr<Segment>,
-    _apart: usize,
-    /// Moved by the reader; the writer waits on it.
-    pub(super) head: Word,
     /// The writer has closed (for the reader to look at).
     pub(super) writer_gone: AtomicBool,
+    /// Moved by the reader; the writer waits on it.
+    pub(super) head: Word,
 }
 
 /// Makes a lane that buffers at most `limit` bytes.
@@ -73,9 +73,8 @@ pub(super) fn lane_at(limit: usize, bytes: usize) -> (Writer, Reader) {
         reader_gone: AtomicBool::new(false),
         first: AtomicPtr::new(ptr::null_mut()),
         spare: AtomicPtr::new(ptr::null_mut()),
-        _apart: 0,
-        head: Word::new(start),
         writer_gone: AtomicBool::new(false),
+        head: Word::new(start),
     });
     (Writer::new(lane.clone(), start), Reader::new(lane, start | DETACHED))
 }
