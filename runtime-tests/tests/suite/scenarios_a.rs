@@ -125,7 +125,7 @@ fn a04_timers_fire_while_tasks_wake_themselves() {
             started.elapsed()
         });
         let late = late.await.unwrap();
-        assert!(late < Duration::from_millis(500), "{late:?}");
+        assert!(late < Duration::from_secs(2), "{late:?}");
         stop.store(true, Ordering::Relaxed);
         for task in storm {
             task.await.unwrap();

@@ -336,7 +336,7 @@ fn c15_shutdown_with_a_limit_and_a_stuck_job_is_on_time() {
             begun.recv_timeout(LIMIT).unwrap();
             let started = Instant::now();
             runtime.shutdown_timeout(limit);
-            assert!(started.elapsed() < limit + Duration::from_secs(1), "{:?}", started.elapsed());
+            assert!(started.elapsed() < limit + LIMIT / 2, "{:?}", started.elapsed());
             drop(release);
         }
         // A limit that does not end, with a job that does.
@@ -362,7 +362,7 @@ fn c15_shutdown_with_a_limit_and_a_stuck_task_is_on_time() {
     begun.recv_timeout(LIMIT).unwrap();
     let started = Instant::now();
     runtime.shutdown_timeout(Duration::from_millis(20));
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < LIMIT / 2);
     drop(release);
     assert_eq!(futures::executor::block_on(stuck).unwrap(), 7);
 }

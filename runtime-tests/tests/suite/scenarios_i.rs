@@ -291,7 +291,7 @@ fn i10_shutdown_leaves_a_stuck_job_behind_on_time() {
         begun.recv_timeout(LIMIT).unwrap();
         let started = Instant::now();
         runtime.shutdown_timeout(Duration::from_millis(10));
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < LIMIT / 2);
         // It goes on, inside a runtime that refuses everything.
         release.send(()).unwrap();
         assert!(futures::executor::block_on(stuck).unwrap());

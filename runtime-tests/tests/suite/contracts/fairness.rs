@@ -229,7 +229,7 @@ fn c1_io_and_timers_go_on_under_a_storm_of_yields() {
             ours.read_exact(&mut [0]).await.unwrap();
             sleep(Duration::from_millis(1)).await;
         }
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         assert!(polls.get() > 0, "there was a storm");
         stop.store(true, Ordering::Relaxed);
         drop(ours);
