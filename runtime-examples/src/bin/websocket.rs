@@ -23,11 +23,13 @@ use hyper::{Request, Response, StatusCode, header};
 use runtime::compat::{Compat, FromHyper};
 use runtime::io::{Read, Write};
 use runtime::net::{TcpListener, TcpStream};
+use runtime::time::{Duration, timeout};
 use runtime_examples::Error;
 use runtime_examples::serve::{Limits, serve};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 type Socket = WebSocketStream<Compat<FromHyper<Upgraded>>>;
@@ -73,7 +75,7 @@ impl Drop for Member {
     }
 }
 
-async fn echo(mut socket: Socket) -> Result<(), Error> {
+async fn echo(socket: &mut Socket) -> tungstenite::Result<()> {
     while let Some(message) = socket.next().await {
         let message = message?;
         if message.is_text() || message.is_binary() {
@@ -83,7 +85,7 @@ async fn echo(mut socket: Socket) -> Result<(), Error> {
     Ok(())
 }
 
-async fn chat(socket: Socket, room: Arc<Mutex<Room>>) -> Result<(), Error> {
+async fn chat(socket: &mut Socket, room: Arc<Mutex<Room>>) -> tungstenite::Result<()> {
     let (member, mut inbox) = Member::enter(room);
     let (mut to_peer, from_peer) = socket.split();
     let mut from_peer = from_peer.fuse();
@@ -96,11 +98,27 @@ async fn chat(socket: Socket, room: Arc<Mutex<Room>>) -> Result<(), Error> {
             said = from_peer.next() => match said {
                 Some(Ok(Message::Text(text))) => member.say(&text),
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.into()),
+                Some(Err(error)) => return Err(error),
                 None => return Ok(()),
             },
         }
     }
+}
+
+/// One connection, to its end. A peer that breaks the rules hears which.
+async fn talk(mut socket: Socket, path: &str, room: Arc<Mutex<Room>>) -> tungstenite::Result<()> {
+    let ended =
+        if path == "/chat" { chat(&mut socket, room).await } else { echo(&mut socket).await };
+    let code = match &ended {
+        Err(tungstenite::Error::Protocol(_)) => CloseCode::Protocol,
+        Err(tungstenite::Error::Utf8(_)) => CloseCode::Invalid,
+        Err(tungstenite::Error::Capacity(_)) => CloseCode::Size,
+        _ => return ended,
+    };
+    let frame = CloseFrame { code, reason: Utf8Bytes::default() };
+    // Also in vain: it may be gone, or not read.
+    let _ = timeout(Duration::from_secs(1), socket.close(Some(frame))).await;
+    ended
 }
 
 async fn answer(
@@ -121,13 +139,15 @@ async fn answer(
             runtime::spawn(async move {
                 let stream = Compat::new(FromHyper::new(upgrade.await?));
                 // By default each connection has a buffer of 128 KiB for reading.
+                // What is said in the chat is kept for those who are behind, so it is short.
+                let largest = if path == "/chat" { 64 << 10 } else { 4 << 20 };
                 let config = WebSocketConfig::default()
                     .read_buffer_size(4096)
-                    .max_message_size(Some(4 << 20))
+                    .max_message_size(Some(largest))
                     .max_write_buffer_size(8 << 20);
                 let socket =
                     WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-                if path == "/chat" { chat(socket, room).await } else { echo(socket).await }
+                Ok::<_, Error>(talk(socket, &path, room).await?)
             });
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
@@ -230,6 +250,7 @@ async fn test() -> Result<(), Error> {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     assert!(answer.starts_with(b"HTTP/1.1 101"));
+    assert!(answer.ends_with(b"\x88\x02\x03\xea"), "it is told: a protocol error, 1002");
     join(&address, "/echo").await?;
     println!("nonsense: ended, and the next is welcome");
 
