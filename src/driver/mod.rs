@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use reactor::Reactor;
-pub(crate) use registration::Registration;
+pub(crate) use registration::{Registration, check};
 use timers::Timers;
 
 /// Events taken from the operating system in one turn; what does not fit is there in the next.
@@ -164,10 +164,14 @@ impl Handle {
             shard <= self.foreign_shard(),
             "a thread enters with a shard that does not exist"
         );
-        let handle = self.of_this_thread().unwrap_or_else(|| HandleRef::new(self));
-        let entered = Entered { handle, shard };
+        let entered = Entered { handle: self.reference(), shard };
         let previous = CURRENT.try_with(|current| current.borrow_mut().replace(entered));
         EnterGuard { previous: previous.ok(), _not_send: PhantomData }
+    }
+
+    /// The calling thread's reference to this, if it has entered it, else a new one.
+    pub(crate) fn reference(self: &Arc<Self>) -> HandleRef {
+        self.of_this_thread().unwrap_or_else(|| HandleRef::new(self))
     }
 
     /// The timer shard of the calling thread: its own if it has entered this driver, else the one

@@ -118,7 +118,7 @@ impl Registration {
 
     /// Waits for readiness with an own place among the waiters, given up when the future is dropped.
     pub(crate) fn ready(&self, interest: Interest) -> Ready<'_> {
-        Ready { registration: self, owner: None, interest }
+        Ready { registration: self, owner: None, interest, watched: None }
     }
 
     /// Takes back what [`poll_ready`](Self::poll_ready) left for `interest`, if it is still there.
@@ -224,6 +224,7 @@ pub(crate) struct Ready<'a> {
     /// Drawn when there is something to wait for.
     owner: Option<Owner>,
     interest: Interest,
+    watched: Option<Interest>,
 }
 
 impl Future for Ready<'_> {
@@ -231,6 +232,9 @@ impl Future for Ready<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::gate(cx));
+        if let Some(watched) = self.watched {
+            check(self.interest, watched)?;
+        }
         let source = &self.registration.source;
         let wants = wants(self.interest);
         let mut seen = source.snapshot();
@@ -244,6 +248,12 @@ impl Future for Ready<'_> {
 }
 
 impl Ready<'_> {
+    /// Refuses what the object is not [watched](check) for.
+    pub(crate) fn within(mut self, watched: Interest) -> Self {
+        self.watched = Some(watched);
+        self
+    }
+
     /// Leaves the waiters, also those of the direction that did not come true.
     fn leave(&mut self) {
         if let Some(owner) = self.owner.take() {
@@ -256,6 +266,23 @@ impl Drop for Ready<'_> {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Refuses to wait for what an object is not watched for: it would be for ever.
+///
+/// # Errors
+///
+/// `InvalidInput`.
+#[inline]
+pub(crate) fn check(interest: Interest, watched: Interest) -> io::Result<()> {
+    if interest.is_within(watched) { Ok(()) } else { Err(not_watched(watched)) }
+}
+
+#[cold]
+fn not_watched(watched: Interest) -> io::Error {
+    coop::charge(0); // as `gone`
+    let text = format!("it is watched for {watched:?} and never gets ready for the rest");
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// Says that the driver has shut down, for the price of an operation: else a task of another

@@ -51,6 +51,17 @@ impl Interest {
     pub const fn is_priority(self) -> bool {
         self.0 & PRIORITY != 0
     }
+
+    /// What is in either.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether `other` includes all of it.
+    pub(crate) const fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
 }
 
 impl BitOr for Interest {

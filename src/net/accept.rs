@@ -12,7 +12,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use super::backoff::Backoff;
-use super::evented::Evented;
+use super::evented::{self, Evented};
+use super::socket::Socket;
 use crate::io_core::{Interest, ReadyStream};
 use crate::sys;
 
@@ -59,7 +60,7 @@ pub trait Listener: Send {
 
 /// A mio listener.
 pub(super) trait Accept: mio::event::Source {
-    type Stream: mio::event::Source;
+    type Stream: Socket;
     type Addr;
 
     fn accept(&self) -> io::Result<(Self::Stream, Self::Addr)>;
@@ -77,7 +78,10 @@ type Accepted<L> = (Evented<<L as Accept>::Stream>, <L as Accept>::Addr);
 
 impl<L: Accept> Acceptor<L> {
     pub(super) fn new(io: L) -> io::Result<Self> {
-        Ok(Self { io: Evented::listener(io)?, backoff: OnceLock::new() })
+        Ok(Self {
+            io: Evented::new(io, Interest::READ, evented::current()?)?,
+            backoff: OnceLock::new(),
+        })
     }
 
     pub(super) fn io(&self) -> &Evented<L> {
@@ -122,7 +126,7 @@ impl<L: Accept> Acceptor<L> {
                 }
                 // With the listener's driver, whoever polls us. It is taken for ready: the request
                 // mostly comes right behind the handshake.
-                let stream = Evented::stream_in(stream, registration.handle().here())?;
+                let stream = Evented::in_driver(stream, registration.handle().here())?;
                 Ok(Some((stream, addr)))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

@@ -14,8 +14,8 @@ use std::task::{Context, Poll};
 
 use mio::event::Source;
 
-use super::evented;
-use crate::driver::Registration;
+use super::evented::{self, mio_interest};
+use crate::driver::{self, Registration};
 use crate::io_core::{Interest, Readiness, Ready};
 
 /// A descriptor of your own, or a source of mio's, with the runtime's readiness.
@@ -167,12 +167,7 @@ impl<T> AsyncFd<T> {
         &self,
         interest: Interest,
     ) -> impl Future<Output = io::Result<Readiness>> + Send + use<'_, T> {
-        let checked = self.check(interest);
-        let ready = self.registration.ready(interest);
-        async move {
-            checked?;
-            ready.await
-        }
+        self.registration.ready(interest).within(self.interest)
     }
 
     /// Runs a non-blocking operation, if it is known to be ready for `interest`. A `WouldBlock` of
@@ -272,12 +267,7 @@ impl<T> AsyncFd<T> {
     }
 
     fn check(&self, interest: Interest) -> io::Result<()> {
-        if interest | self.interest == self.interest {
-            return Ok(());
-        }
-        let text =
-            format!("it is watched for {:?} and never gets ready for the rest", self.interest);
-        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        driver::check(interest, self.interest)
     }
 
     fn observed<R>(&self, result: io::Result<R>) -> io::Result<R> {
@@ -360,18 +350,4 @@ impl<T: Sync> Ready for &AsyncFd<T> {
         self.check(interest)?;
         self.registration.poll_ready_shared(cx, interest)
     }
-}
-
-fn mio_interest(interest: Interest) -> mio::Interest {
-    let mut all: Option<mio::Interest> = None;
-    let mut add = |is: bool, one| {
-        if is {
-            all = Some(all.map_or(one, |all| all.add(one)));
-        }
-    };
-    add(interest.is_readable(), mio::Interest::READABLE);
-    add(interest.is_writable(), mio::Interest::WRITABLE);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    add(interest.is_priority(), mio::Interest::PRIORITY);
-    all.expect("an interest is in something")
 }

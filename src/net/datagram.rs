@@ -71,7 +71,7 @@ macro_rules! datagram {
             /// is closed then.
             pub fn from_std(socket: $std) -> io::Result<Self> {
                 socket.set_nonblocking(true)?;
-                Ok(Self { io: Evented::datagrams(<$mio>::from_std(socket))? })
+                Ok(Self { io: Evented::here(<$mio>::from_std(socket))? })
             }
 
             /// Takes the socket out of the runtime. It stays non-blocking.

@@ -13,17 +13,6 @@ use mio::event::Source;
 use crate::driver::{Handle, HandleRef, Registration};
 use crate::io_core::Interest;
 
-/// What `io` is registered for. Urgent data is asked for because a read stops at its mark: the
-/// registration must know that a short count then says nothing.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const STREAM: mio::Interest =
-    mio::Interest::READABLE.add(mio::Interest::WRITABLE).add(mio::Interest::PRIORITY);
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const STREAM: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
-
-/// What a socket for messages is registered for.
-pub(super) const MESSAGES: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
-
 /// The driver that this thread has entered.
 pub(super) fn current() -> io::Result<HandleRef> {
     Handle::current().ok_or_else(no_runtime)
@@ -37,6 +26,21 @@ pub(super) fn no_runtime() -> io::Error {
     )
 }
 
+/// `interest` in mio's words.
+pub(super) fn mio_interest(interest: Interest) -> mio::Interest {
+    let mut all: Option<mio::Interest> = None;
+    let mut add = |is: bool, one| {
+        if is {
+            all = Some(all.map_or(one, |all| all.add(one)));
+        }
+    };
+    add(interest.is_readable(), mio::Interest::READABLE);
+    add(interest.is_writable(), mio::Interest::WRITABLE);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    add(interest.is_priority(), mio::Interest::PRIORITY);
+    all.expect("an interest is in something")
+}
+
 /// See the head of this file.
 pub(super) struct Evented<S: Source> {
     /// `None` only while it is being taken apart.
@@ -45,34 +49,9 @@ pub(super) struct Evented<S: Source> {
 }
 
 impl<S: Source> Evented<S> {
-    /// Registers a stream with the driver of this thread.
-    pub(super) fn stream(io: S) -> io::Result<Self> {
-        Self::stream_in(io, current()?)
-    }
-
-    /// Registers a stream with the driver `handle`.
-    pub(super) fn stream_in(io: S, handle: HandleRef) -> io::Result<Self> {
-        Self::new(io, STREAM, handle)
-    }
-
-    /// Registers a listener with the driver of this thread.
-    pub(super) fn listener(io: S) -> io::Result<Self> {
-        Self::new(io, mio::Interest::READABLE, current()?)
-    }
-
-    /// Registers a socket for messages with the driver of this thread.
-    pub(super) fn datagrams(io: S) -> io::Result<Self> {
-        Self::new(io, MESSAGES, current()?)
-    }
-
-    /// Registers one end of a pipe with the driver of this thread.
-    #[cfg(unix)]
-    pub(super) fn one_way(io: S, interest: mio::Interest) -> io::Result<Self> {
-        Self::new(io, interest, current()?)
-    }
-
-    fn new(mut io: S, interest: mio::Interest, handle: HandleRef) -> io::Result<Self> {
-        let registration = Registration::new(&mut io, interest, handle)?;
+    /// Has the driver `handle` watch `io`.
+    pub(super) fn new(mut io: S, interest: Interest, handle: HandleRef) -> io::Result<Self> {
+        let registration = Registration::new(&mut io, mio_interest(interest), handle)?;
         Ok(Self { io: Some(io), registration })
     }
 

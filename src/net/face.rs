@@ -12,7 +12,8 @@ macro_rules! waits {
             ///
             /// # Errors
             ///
-            /// After the shutdown of the runtime.
+            /// `InvalidInput` for an interest that it is not watched for, such as `PRIORITY` of a socket
+            /// for messages; after the shutdown of the runtime.
             ///
             /// # Cancel safety
             ///
@@ -37,7 +38,7 @@ let count = loop {
                 &self,
                 interest: Interest,
             ) -> impl Future<Output = io::Result<Readiness>> + Send {
-                self.io.registration().ready(interest)
+                self.io.ready(interest)
             }
 
             /// Waits until there is something to read, the end included.
@@ -71,12 +72,14 @@ let count = loop {
             ///
             /// # Errors
             ///
-            /// `WouldBlock` if it is not known to be ready; else those of `op`.
+            /// `WouldBlock` if it is not known to be ready; `InvalidInput` as [`ready`](Self::ready); else
+            /// those of `op`.
             pub fn try_io<R>(
                 &self,
                 interest: Interest,
                 op: impl FnOnce() -> io::Result<R>,
             ) -> io::Result<R> {
+                self.io.check(interest)?;
                 self.io.registration().try_io(interest, || self.io.observed(op), |_| 0)
             }
 
@@ -85,7 +88,7 @@ let count = loop {
             ///
             /// # Errors
             ///
-            /// Those of `op`, and after the shutdown of the runtime.
+            /// Those of `op`; `InvalidInput` as [`ready`](Self::ready); after the shutdown of the runtime.
             ///
             /// # Cancel safety
             ///
@@ -95,6 +98,7 @@ let count = loop {
                 interest: Interest,
                 mut op: impl FnMut() -> io::Result<R>,
             ) -> io::Result<R> {
+                self.io.check(interest)?;
                 self.io.async_io(interest, |_| self.io.observed(&mut op), |_| 0).await
             }
 
@@ -121,7 +125,7 @@ let count = loop {
                 cx: &mut Context<'_>,
                 interest: Interest,
             ) -> Poll<io::Result<Readiness>> {
-                self.io.registration().poll_ready(cx, interest)
+                self.io.poll_ready(cx, interest)
             }
 
             #[inline]
@@ -133,7 +137,7 @@ let count = loop {
                 &mut self,
                 interest: Interest,
             ) -> impl Future<Output = io::Result<Readiness>> + Send {
-                self.io.registration().ready(interest)
+                self.io.ready(interest)
             }
         }
 
@@ -144,14 +148,14 @@ let count = loop {
                 cx: &mut Context<'_>,
                 interest: Interest,
             ) -> Poll<io::Result<Readiness>> {
-                self.io.registration().poll_ready_shared(cx, interest)
+                self.io.poll_ready_shared(cx, interest)
             }
 
             fn ready(
                 &mut self,
                 interest: Interest,
             ) -> impl Future<Output = io::Result<Readiness>> + Send {
-                self.io.registration().ready(interest)
+                self.io.ready(interest)
             }
         }
     };

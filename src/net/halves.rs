@@ -235,7 +235,7 @@ macro_rules! half {
                 interest: Interest,
             ) -> impl Future<Output = io::Result<Readiness>> + Send {
                 let $this = self;
-                let ready = $stream.io.registration().ready(interest);
+                let ready = $stream.io.ready(interest);
                 async move {
                     Self::check(interest)?;
                     ready.await
@@ -287,7 +287,7 @@ macro_rules! half {
             ) -> Poll<io::Result<Readiness>> {
                 Self::check(interest)?;
                 let $this = self;
-                $stream.io.registration().poll_ready(cx, interest)
+                $stream.io.poll_ready(cx, interest)
             }
 
             #[inline]

@@ -6,18 +6,22 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
+use std::task::{Context, Poll};
 
 use socket2::SockRef;
 
-use super::evented::Evented;
 #[cfg(unix)]
-use super::evented::MESSAGES;
-use crate::driver::Registration;
-use crate::io_core::{BorrowedCursor, BorrowedSliceCursor, Interest};
+use super::evented::mio_interest;
+use super::evented::{Evented, current};
+use crate::driver::{self, HandleRef, Registration};
+use crate::io_core::{BorrowedCursor, BorrowedSliceCursor, Interest, Readiness};
 use crate::{coop, sys};
 
 /// A socket of mio's, stream or not.
 pub(super) trait Socket: mio::event::Source + Sized {
+    /// What it is watched for.
+    const WATCHED: Interest;
+
     /// The socket for calls that mio does not have.
     fn socket(&self) -> SockRef<'_>;
 
@@ -42,6 +46,49 @@ pub(super) trait StreamSocket: Socket {
 }
 
 impl<S: Socket> Evented<S> {
+    /// Has the driver of this thread watch `io`.
+    pub(super) fn here(io: S) -> io::Result<Self> {
+        Self::in_driver(io, current()?)
+    }
+
+    /// Has the driver `handle` watch `io`.
+    pub(super) fn in_driver(io: S, handle: HandleRef) -> io::Result<Self> {
+        Self::new(io, S::WATCHED, handle)
+    }
+
+    /// Refuses what the socket is not watched for.
+    #[inline]
+    pub(super) fn check(&self, interest: Interest) -> io::Result<()> {
+        driver::check(interest, S::WATCHED)
+    }
+
+    pub(super) fn ready(
+        &self,
+        interest: Interest,
+    ) -> impl Future<Output = io::Result<Readiness>> + Send + use<'_, S> {
+        self.registration().ready(interest).within(S::WATCHED)
+    }
+
+    #[inline]
+    pub(super) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<Readiness>> {
+        self.check(interest)?;
+        self.registration().poll_ready(cx, interest)
+    }
+
+    #[inline]
+    pub(super) fn poll_ready_shared(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<Readiness>> {
+        self.check(interest)?;
+        self.registration().poll_ready_shared(cx, interest)
+    }
+
     /// Runs `op` and lets mio see what it says.
     #[inline]
     pub(super) fn observed<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
@@ -157,11 +204,20 @@ impl StreamSocket for mio::net::UnixStream {
     }
 }
 
+/// What streams are watched for. Urgent data is asked for because a read stops at its mark: the
+/// registration must know that a short count then says nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const STREAM: Interest = Interest::READ_WRITE.and(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const STREAM: Interest = Interest::READ_WRITE;
+
 /// What streams go through is mio's own `try_io`.
 macro_rules! streams {
     ($($(#[$cfg:meta])? $ty:ty),*) => {$(
         $(#[$cfg])?
         impl Socket for $ty {
+            const WATCHED: Interest = STREAM;
+
             fn socket(&self) -> SockRef<'_> {
                 SockRef::from(self)
             }
@@ -185,6 +241,9 @@ macro_rules! messages {
     ($($(#[$cfg:meta])? $ty:ty),*) => {$(
         $(#[$cfg])?
         impl Socket for $ty {
+            /// Neither UDP nor Unix messages know urgent data.
+            const WATCHED: Interest = Interest::READ_WRITE;
+
             fn socket(&self) -> SockRef<'_> {
                 SockRef::from(self)
             }
@@ -200,7 +259,7 @@ macro_rules! messages {
                 let result = op();
                 if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
                     let mut source = mio::unix::SourceFd(&self.as_raw_fd());
-                    registration.rearm(&mut source, MESSAGES)?;
+                    registration.rearm(&mut source, mio_interest(Self::WATCHED))?;
                 }
                 result
             }

@@ -15,7 +15,7 @@ macro_rules! stream {
             /// is closed then.
             pub fn from_std(stream: $std) -> io::Result<Self> {
                 stream.set_nonblocking(true)?;
-                Ok(Self { io: Evented::stream(<$mio>::from_std(stream))? })
+                Ok(Self { io: Evented::here(<$mio>::from_std(stream))? })
             }
 
             /// Takes the stream out of the runtime. It stays non-blocking: call

@@ -73,7 +73,7 @@ impl TcpStream {
 
     /// Waits until a connection that was begun is there.
     pub(super) async fn connecting(io: mio::net::TcpStream) -> io::Result<Self> {
-        let io = Evented::stream(io)?;
+        let io = Evented::here(io)?;
         io.connected(|io| io.peer_addr().map(drop)).await?;
         Ok(Self { io })
     }

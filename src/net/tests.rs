@@ -102,7 +102,7 @@ fn e16_a_refusal_between_two_looks_is_still_a_refusal() {
     let addr = listener.local_addr().unwrap().as_socket().unwrap();
     let connect = || mio::net::TcpStream::connect(addr).unwrap();
     let _fillers: Vec<_> = (0..4).map(|_| connect()).collect();
-    let io = Evented::stream(connect()).unwrap();
+    let io = Evented::here(connect()).unwrap();
     assert!(matches!(io.take_error(), Ok(None)));
     drop(listener);
     let connected = io.connected(|io| {

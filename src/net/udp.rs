@@ -62,7 +62,7 @@ impl UdpSocket {
     /// Cancel safe.
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
         first_of(addr, async |addr| {
-            Ok(Self { io: Evented::datagrams(mio::net::UdpSocket::bind(addr)?)? })
+            Ok(Self { io: Evented::here(mio::net::UdpSocket::bind(addr)?)? })
         })
         .await
     }

@@ -86,7 +86,7 @@ impl UnixStream {
         loop {
             match connect(addr) {
                 Ok(io) => {
-                    let io = Evented::stream_in(io, driver)?;
+                    let io = Evented::in_driver(io, driver)?;
                     io.connected(|io| io.peer_addr().map(drop)).await?;
                     return Ok(Self { io });
                 }
@@ -107,7 +107,7 @@ impl UnixStream {
     /// Those of the operating system; outside a runtime.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, two) = mio::net::UnixStream::pair()?;
-        Ok((Self { io: Evented::stream(one)? }, Self { io: Evented::stream(two)? }))
+        Ok((Self { io: Evented::here(one)? }, Self { io: Evented::here(two)? }))
     }
 
     /// The address of the other side.

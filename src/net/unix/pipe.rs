@@ -13,11 +13,12 @@ use std::task::{Context, Poll, ready};
 use mio::unix::pipe as mio_pipe;
 
 use crate::coop;
+use crate::driver::check;
 use crate::io_core::{
     BorrowedBuf, BorrowedCursor, Interest, NonBlocking, Readiness, Ready, ReadyRead, ReadyWrite,
     leaf_io,
 };
-use crate::net::evented::Evented;
+use crate::net::evented::{self, Evented};
 use crate::net::socket::one_call;
 
 /// Makes a pipe. What is written to the sender is read from the receiver.
@@ -79,7 +80,7 @@ pub struct Receiver {
 
 impl Sender {
     fn new(io: mio_pipe::Sender) -> io::Result<Self> {
-        Ok(Self { io: Some(Evented::one_way(io, mio::Interest::WRITABLE)?) })
+        Ok(Self { io: Some(Evented::new(io, Interest::WRITE, evented::current()?)?) })
     }
 
     /// Takes the writing end of a pipe, such as a child's standard input, and makes it non-blocking
@@ -164,16 +165,11 @@ impl Sender {
             io::ErrorKind::BrokenPipe.into()
         })
     }
-
-    fn check(interest: Interest) -> io::Result<()> {
-        let text = "the writing end of a pipe never gets ready to read";
-        if interest == Interest::WRITE { Ok(()) } else { Err(invalid_input(text)) }
-    }
 }
 
 impl Receiver {
     fn new(io: mio_pipe::Receiver) -> io::Result<Self> {
-        Ok(Self { io: Evented::one_way(io, mio::Interest::READABLE)? })
+        Ok(Self { io: Evented::new(io, Interest::READ, evented::current()?)? })
     }
 
     /// Takes the reading end of a pipe, such as a child's standard output, and makes it non-blocking
@@ -251,22 +247,14 @@ impl Receiver {
         // A short count says nothing: a pipe may keep the messages that it was given apart.
         self.io.registration().try_io(Interest::READ, op, |count| *count)
     }
-
-    fn check(interest: Interest) -> io::Result<()> {
-        let text = "the reading end of a pipe never gets ready to write";
-        if interest == Interest::READ { Ok(()) } else { Err(invalid_input(text)) }
-    }
-}
-
-fn invalid_input(text: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// Only a pipe works as one; a file or a terminal would be read and written by other rules.
 fn a_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
     let file = std::fs::File::from(fd);
     if !file.metadata()?.file_type().is_fifo() {
-        return Err(invalid_input("the descriptor is not that of a pipe"));
+        let text = "the descriptor is not that of a pipe";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(file.into())
 }
@@ -277,7 +265,7 @@ impl Ready for Sender {
         cx: &mut Context<'_>,
         interest: Interest,
     ) -> Poll<io::Result<Readiness>> {
-        Self::check(interest)?;
+        check(interest, Interest::WRITE)?;
         match &self.io {
             Some(io) => io.registration().poll_ready(cx, interest),
             None => {
@@ -324,7 +312,7 @@ impl Ready for Receiver {
         cx: &mut Context<'_>,
         interest: Interest,
     ) -> Poll<io::Result<Readiness>> {
-        Self::check(interest)?;
+        check(interest, Interest::READ)?;
         self.io.registration().poll_ready(cx, interest)
     }
 

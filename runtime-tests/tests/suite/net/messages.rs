@@ -1,6 +1,7 @@
 //! Sockets for messages: whole messages and cut ones, empty ones, edges that must not be lost, peers
 //! that are gone or too slow.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -511,4 +512,48 @@ mod unix {
         drop(runtime);
         assert!(waiting.join().unwrap().is_err());
     }
+}
+
+/// Nobody watches them for urgent data, so waiting for that would be for ever.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interest_that_is_not_watched_is_refused() {
+    use runtime::net::UnixDatagram;
+
+    macro_rules! refuses {
+        ($socket:expr) => {
+            let mut socket = $socket;
+            for interest in [Interest::PRIORITY, Interest::READ_WRITE | Interest::PRIORITY] {
+                let refused = ErrorKind::InvalidInput;
+                assert_eq!(kind(socket.ready(interest).await), refused);
+                assert_eq!(kind(Ready::ready(&mut &socket, interest).await), refused);
+                assert_eq!(kind(Ready::ready(&mut socket, interest).await), refused);
+                assert_eq!(kind(poll_fn(|cx| socket.poll_ready(cx, interest)).await), refused);
+                assert_eq!(kind(poll_fn(|cx| (&socket).poll_ready(cx, interest)).await), refused);
+                assert_eq!(kind(socket.try_io(interest, || Ok(()))), refused);
+                assert_eq!(kind(socket.async_io(interest, || Ok(())).await), refused);
+            }
+            assert!(socket.ready(Interest::READ_WRITE).await.unwrap().write());
+        };
+    }
+    on_each_flavour(|| async {
+        refuses!(bound().await);
+        refuses!(UnixDatagram::unbound().unwrap());
+    });
+}
+
+/// A task that tries again and again does not keep others from running.
+#[cfg(target_os = "linux")]
+#[runtime::test(flavor = "current_thread")]
+async fn a_refusal_costs_as_much_as_an_operation() {
+    let socket = bound().await;
+    let refused = runtime::spawn(async move {
+        loop {
+            socket.ready(Interest::PRIORITY).await.unwrap_err();
+        }
+    });
+    for _ in 0..10 {
+        runtime::task::yield_now().await;
+    }
+    assert!(refused.cancel().await.is_err());
 }
