@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use resp::{Answers, LONGEST};
-use runtime::io::{Read, Write, read_with};
+use runtime::io::{Read, Write, lingering_close};
 use runtime::net::{Incoming, TcpListener};
 use runtime::time::{Instant, interval, timeout};
 use store::Store;
@@ -103,15 +103,9 @@ fn answer(input: &[u8], store: &Mutex<Store>, answers: &mut Answers) -> (usize, 
     (input.len() - rest.len(), next)
 }
 
-/// Closes in a way that lets the last answer arrive: a socket that is closed with bytes unread is
-/// reset, and a reset may overtake what was written.
-async fn close(mut stream: impl Read + Write) -> io::Result<()> {
-    stream.shutdown().await?;
-    let rest = async {
-        while read_with(&mut stream, <[u8]>::len).await? > 0 {}
-        io::Result::Ok(())
-    };
-    timeout(Duration::from_secs(1), rest).await.unwrap_or(Ok(()))
+/// Closes in a way that lets the last answer arrive, though the client may still be sending.
+async fn close(stream: impl Read + Write) -> io::Result<()> {
+    timeout(Duration::from_secs(1), lingering_close(stream)).await.unwrap_or(Ok(()))
 }
 
 // ---------------------------------------------------------------- the server

@@ -18,6 +18,7 @@ mod join;
 mod just_in_time;
 mod leaf_macro;
 mod lines;
+mod lingering_close;
 mod memory;
 mod owned;
 #[allow(unsafe_code)]
@@ -53,6 +54,7 @@ pub use just_in_time::{ReadTarget, read_with};
 #[doc(inline)]
 pub use leaf_macro::leaf_io;
 pub use lines::{Lines, Segments};
+pub use lingering_close::lingering_close;
 pub use memory::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use owned::{OwnedRead, OwnedWrite};
 pub use owned_buf::{OwnedBuf, OwnedCursor};

@@ -27,8 +27,9 @@ pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHal
 /// It is a [`Read`](crate::io::Read) and a [`Write`](crate::io::Write), and so is `&TcpStream`. Both
 /// are also [`ReadyStream`](crate::io::ReadyStream)s: wait without a buffer, then take one.
 ///
-/// Dropping it closes the connection. If data that the peer sent was not read the peer sees a reset;
-/// what was written before is sent in the background.
+/// Dropping it closes the connection, and what was written is sent in the background. But if data that
+/// the peer sent was not read, the peer sees a reset, and what has not arrived by then is lost: see
+/// [`lingering_close`](crate::io::lingering_close).
 ///
 /// ```
 /// # async fn example() -> std::io::Result<()> {

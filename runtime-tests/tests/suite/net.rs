@@ -2,6 +2,7 @@
 //! nothing to do any more. Named by scenario where there is one.
 
 mod accepting;
+mod closing;
 mod descriptors;
 mod edges;
 mod messages;
