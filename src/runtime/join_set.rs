@@ -1,7 +1,5 @@
 //! The half of [`JoinSet`] that starts tasks.
 
-use std::panic::Location;
-
 use super::Handle;
 use crate::task::{AbortHandle, JoinSet};
 
@@ -45,15 +43,46 @@ impl<T: Send + 'static> JoinSet<T> {
         self.insert(handle.spawn(future))
     }
 
-    /// Runs a closure that blocks on the pool of the current runtime, as
-    /// [`spawn_blocking`](crate::spawn_blocking) does, and adds it to the set.
-    ///
-    /// A job that has begun cannot be cancelled: aborting it has no effect, and dropping the set
-    /// lets it finish.
+    /// Starts a task that stays on the calling thread, as [`spawn_local`](crate::spawn_local) does, and
+    /// adds it to the set. For current-thread runtimes only; the future need not be `Send`, its output
+    /// has to be.
     ///
     /// # Panics
     ///
-    /// Outside a runtime.
+    /// Outside async code and on a multi-thread runtime.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// #[runtime::main(flavor = "current_thread")]
+    /// async fn main() {
+    ///     let sum = Rc::new(Cell::new(0));
+    ///     let mut set = runtime::task::JoinSet::new();
+    ///     for n in 1..=3 {
+    ///         let sum = Rc::clone(&sum);
+    ///         set.spawn_local(async move { sum.set(sum.get() + n) });
+    ///     }
+    ///     set.join_all().await;
+    ///     assert_eq!(sum.get(), 6);
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.insert(crate::runtime::spawn_local(future))
+    }
+
+    /// Runs a closure that blocks on the pool of the current runtime, as
+    /// [`spawn_blocking`](crate::spawn_blocking) does, and adds it to the set.
+    ///
+    /// A job that has begun cannot be cancelled: aborting it has no effect, [`shutdown`](Self::shutdown)
+    /// waits for it, and dropping the set lets it finish.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime. Use [`spawn_blocking_on`](Self::spawn_blocking_on) there.
     ///
     /// ```
     /// # runtime::Runtime::new().unwrap().block_on(async {
@@ -67,6 +96,23 @@ impl<T: Send + 'static> JoinSet<T> {
     where
         F: FnOnce() -> T + Send + 'static,
     {
-        self.insert(Handle::current().inner.blocking.spawn(job, Location::caller()))
+        self.spawn_blocking_on(job, &Handle::current())
+    }
+
+    /// [`spawn_blocking`](Self::spawn_blocking) on the pool of the runtime of `handle`. If that is gone,
+    /// the job is in the set as a cancelled one.
+    ///
+    /// ```
+    /// let runtime = runtime::Runtime::new().unwrap();
+    /// let mut set = runtime::task::JoinSet::new();
+    /// set.spawn_blocking_on(|| 1, runtime.handle());
+    /// assert_eq!(futures::executor::block_on(set.join_all()), [1]);
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(&mut self, job: F, handle: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+    {
+        self.insert(handle.spawn_blocking(job))
     }
 }

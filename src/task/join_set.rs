@@ -247,6 +247,9 @@ impl<T> JoinSet<T> {
 
     /// Cancels every task and waits until their futures are dropped. What they gave is dropped, too.
     ///
+    /// A [blocking job](Self::spawn_blocking) that runs cannot be cancelled: this waits until it returns.
+    /// Use [`timeout`](crate::time::timeout) around it, or drop the set, if that may take too long.
+    ///
     /// # Cancel safety
     ///
     /// The tasks are cancelled at the first poll; those not waited for stay in the set.

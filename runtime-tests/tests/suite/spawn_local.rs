@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use runtime::task::yield_now;
+use runtime::task::{JoinSet, yield_now};
 use runtime::{Handle, Runtime, spawn_local};
 use runtime_tests::rig::{Flavour, LIMIT, OnDrop, at_thread_exit, watchdog};
 
@@ -266,6 +266,49 @@ fn two_threads_that_take_turns_each_run_their_own() {
 }
 
 #[test]
+fn a_set_takes_local_tasks_too() {
+    let _watchdog = watchdog("");
+    current_thread().block_on(async {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let mut set = JoinSet::new();
+        for n in 0..100 {
+            let log = Rc::clone(&log);
+            set.spawn_local(async move {
+                yield_now().await;
+                log.borrow_mut().push(n);
+                n
+            });
+            set.spawn(async move { 100 + n });
+        }
+        let mut outputs = set.join_all().await;
+        outputs.sort_unstable();
+        assert_eq!(outputs, Vec::from_iter(0..200));
+        assert_eq!(*log.borrow(), Vec::from_iter(0..100));
+
+        let mut set = JoinSet::new();
+        let (home, dropped) = Home::new();
+        let endless = set.spawn_local(async move {
+            let _home = home;
+            pending::<()>().await
+        });
+        set.spawn_local(async { panic!("on purpose") });
+        assert!(set.join_next().await.unwrap().unwrap_err().is_panic());
+        endless.abort();
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+        assert_eq!(dropped.recv().unwrap(), thread::current().id());
+
+        let (home, dropped) = Home::new();
+        set.spawn_local(async move {
+            let _home = home;
+            pending::<()>().await
+        });
+        yield_now().await;
+        set.shutdown().await;
+        assert_eq!(dropped.recv().unwrap(), thread::current().id());
+    });
+}
+
+#[test]
 fn misuse_panics_with_advice() {
     let _watchdog = watchdog("");
     let message = |f: &mut dyn FnMut()| {
@@ -282,6 +325,7 @@ fn misuse_panics_with_advice() {
         assert!(message(&mut || drop(spawn_local(async {}))).contains("new_current_thread"));
     });
     assert!(message(&mut || drop(threads.spawn_local(async {}))).contains("new_current_thread"));
+    assert!(message(&mut || drop(JoinSet::new().spawn_local(async {}))).contains("outside async"));
     // A thread of the pool for blocking work never drives.
     let runtime = current_thread();
     let job = runtime.spawn_blocking(|| drop(spawn_local(async {})));

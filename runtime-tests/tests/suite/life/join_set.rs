@@ -302,6 +302,32 @@ fn blocking_jobs_join_in_the_same_set() {
 }
 
 #[test]
+fn shutdown_waits_for_a_blocking_job_that_runs() {
+    on_each_flavour(|| async {
+        let (started, ended) = (Count::new(), Count::new());
+        let (begins, token) = (started.clone(), ended.on_drop());
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let mut set = JoinSet::new();
+        set.spawn_blocking(move || {
+            let _token = token;
+            begins.add();
+            released.recv().unwrap();
+        });
+        while started.get() == 0 {
+            yield_now().await;
+        }
+        let mut shutdown = Box::pin(set.shutdown());
+        for _ in 0..10 {
+            assert!(futures::poll!(shutdown.as_mut()).is_pending());
+            yield_now().await;
+        }
+        release.send(()).unwrap();
+        shutdown.await;
+        assert_eq!(ended.get(), 1);
+    });
+}
+
+#[test]
 fn a_set_is_cancelled_with_the_task_that_has_it() {
     each_flavour(|runtime, _| {
         let (started, ended) = (Count::new(), Count::new());

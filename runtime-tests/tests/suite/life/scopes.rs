@@ -245,6 +245,25 @@ fn a_scope_inside_a_scope_is_waited_for_although_it_was_dropped() {
     });
 }
 
+#[test]
+fn a_scope_that_was_moved_out_of_another_one_is_waited_for() {
+    on_each_flavour(|| async {
+        let (moved, mover) = oneshot::channel();
+        let mut outer = Box::pin(scope(async move |_: Scope<io::Error>| {
+            let mut inner = Box::pin(scope(async |_| pending::<io::Result<()>>().await));
+            assert!(futures::poll!(inner.as_mut()).is_pending());
+            let _ = moved.send(inner);
+            Ok(())
+        }));
+        for _ in 0..10 {
+            assert!(futures::poll!(outer.as_mut()).is_pending());
+            yield_now().await;
+        }
+        drop(mover.await.unwrap());
+        outer.await.unwrap();
+    });
+}
+
 type Boxed = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 /// Scopes in scopes, with four children in the innermost.
