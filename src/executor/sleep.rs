@@ -137,7 +137,10 @@ impl Worker {
         });
         let turned = found || {
             let deadline = handle.timers.begin_wait(&shards);
-            let timeout = self.until(deadline, at_most);
+            // On a paused clock one that is there now came after the look for where to jump to.
+            let jumps =
+                deadline.is_some() && handle.clock.is_paused() && (scheduler.config.may_advance)();
+            let timeout = if jumps { Some(Duration::ZERO) } else { self.until(deadline, at_most) };
             // An error leaves nothing undone that a later turn would not do.
             let turned = self.parker.park_driver(|| driver.turn(handle, timeout, woken));
             handle.timers.end_wait();
