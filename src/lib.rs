@@ -139,7 +139,8 @@ pub mod net;
 #[cfg(all(unix, not(loom)))]
 pub mod signal;
 #[cfg(not(loom))]
-pub mod time;
+#[path = "time/mod.rs"]
+mod time_core;
 
 // Front door.
 #[cfg(all(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"), not(loom)))]
@@ -155,9 +156,19 @@ pub mod io {
 }
 
 #[cfg(not(loom))]
+pub mod time {
+    #![doc = include_str!("time/guide.md")]
+
+    pub use crate::runtime::explicit::time::{
+        interval_at_in, interval_in, sleep_in, sleep_until_in, timeout_at_in, timeout_in,
+    };
+    pub use crate::time_core::*;
+}
+
+#[cfg(not(loom))]
 pub use crate::runtime::{
     Builder, DrainReport, EnterGuard, Handle, LeftTask, Runtime, Scope, TaskTracker,
-    TryCurrentError, UnhandledPanic, metrics, scope, spawn, spawn_blocking, spawn_local,
+    TryCurrentError, UnhandledPanic, metrics, scope, scope_in, spawn, spawn_blocking, spawn_local,
     spawn_named,
 };
 pub use runtime_macros::{main, test};

@@ -12,7 +12,7 @@ use super::foreign::{PollStream, foreign_stream};
 use super::{every_stream, poll_flush, poll_read_with, poll_shutdown};
 use super::{poll_write, poll_write_vectored};
 use crate::runtime::Handle;
-use crate::time::{self, Instant};
+use crate::time_core::{self as time, Instant};
 
 macro_rules! hyper_io {
     ([$($generics:tt)*] Stream $ty:ty) => {

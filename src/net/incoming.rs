@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::accept::Listener;
 use super::backoff::Backoff;
-use crate::driver::Handle;
+use crate::driver::{Handle, HandleRef};
 use crate::sync::Mutex;
 
 /// Accepts connections of a listener, a limited number at a time, and never in a tight loop of errors.
@@ -46,6 +46,8 @@ pub struct Incoming<L> {
     listener: L,
     limit: usize,
     slots: Arc<Slots>,
+    /// Whose timers it rests by.
+    driver: Option<HandleRef>,
     /// There once an attempt failed.
     backoff: Option<Arc<Backoff>>,
 }
@@ -67,6 +69,9 @@ struct State {
 impl<L: Listener> Incoming<L> {
     /// Accepts from `listener`, at most `limit` connections at a time.
     ///
+    /// It rests by a timer of the runtime that it is made in, or else of the one that it is used in.
+    /// Without any it does not rest.
+    ///
     /// # Panics
     ///
     /// If `limit` is zero.
@@ -74,7 +79,7 @@ impl<L: Listener> Incoming<L> {
     pub fn new(listener: L, limit: usize) -> Self {
         assert!(limit > 0, "a limit of no connections would accept none for ever");
         let slots = Arc::new(Slots(Mutex::new(State { free: limit, waiter: None })));
-        Self { listener, limit, slots, backoff: None }
+        Self { listener, limit, slots, driver: Handle::current(), backoff: None }
     }
 
     /// Waits for a place and for a connection.
@@ -98,8 +103,9 @@ impl<L: Listener> Incoming<L> {
             (Ok(_), Some(backoff)) => backoff.succeeded(),
             (Err(_), _) => {
                 let backoff = self.backoff.get_or_insert_with(Backoff::new);
-                // Under another executor there is no timer of ours to rest by.
-                Handle::with_current(|driver| backoff.failed(driver));
+                if let Some(driver) = self.driver.clone().or_else(Handle::current) {
+                    backoff.failed(&driver);
+                }
             }
         }
         let (stream, addr) = result?;

@@ -11,6 +11,7 @@
 //! Each part has a thread-local of its own, in its own file; entering a runtime sets them all.
 
 mod builder;
+pub(crate) mod explicit;
 mod join_set;
 pub mod metrics;
 mod scope;
@@ -32,14 +33,14 @@ use std::time::Duration;
 
 pub use self::builder::{Builder, UnhandledPanic};
 use self::metrics::Metrics;
-pub use self::scope::{Scope, scope};
+pub use self::scope::{Scope, scope, scope_in};
 pub use self::spawn::{spawn, spawn_blocking, spawn_local, spawn_named};
 pub use self::tracker::{DrainReport, LeftTask, TaskTracker};
 use crate::blocking::{self, Pool};
 use crate::driver;
 use crate::executor::{self, Scheduler};
 use crate::task::{self, JoinHandle, TaskInfo, home};
-use crate::time::Instant;
+use crate::time_core::Instant;
 
 /// How long dropping a runtime waits for blocking jobs that are still running.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
@@ -363,6 +364,42 @@ impl AsRawFd for Runtime {
 ///
 /// It does not keep the runtime running: after that is gone, tasks are refused with a cancelled
 /// `JoinHandle` and I/O with an error.
+///
+/// # Outside the runtime
+///
+/// Sockets, files, timers and tasks find the runtime of the code that makes them. Other threads, and
+/// tasks of other executors, name it:
+///
+/// * Functions that end in `_in` take a handle as their last argument and are else the same:
+///   [`TcpStream::connect_in`], [`File::open_in`], [`sleep_in`], [`scope_in`], and so on; so do
+///   [`JoinSet::spawn_on`] and its kin. Tasks are started by methods of the handle.
+/// * Whatever has no such form is made under the guard of [`enter`](Self::enter), or if it is
+///   asynchronous, through [`inside`](Self::inside).
+///
+/// What was made remembers its runtime and can be awaited anywhere.
+///
+/// [`TcpStream::connect_in`]: crate::net::TcpStream::connect_in
+/// [`File::open_in`]: crate::fs::File::open_in
+/// [`sleep_in`]: crate::time::sleep_in
+/// [`JoinSet::spawn_on`]: crate::task::JoinSet::spawn_on
+///
+/// ```
+/// use runtime::io::{Read, Write};
+/// use runtime::net::{TcpListener, TcpStream};
+///
+/// let runtime = runtime::Runtime::new()?;
+/// let handle = runtime.handle();
+/// // Any other executor, on a thread that knows of no runtime:
+/// futures::executor::block_on(async {
+///     let listener = TcpListener::bind_in("127.0.0.1:0", handle).await?;
+///     let mut client = TcpStream::connect_in(listener.local_addr()?, handle).await?;
+///     client.write_all(b"hello").await?;
+///     let mut word = [0; 5];
+///     listener.accept().await?.0.read_exact(&mut word).await?;
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     inner: Arc<Inner>,
@@ -555,7 +592,8 @@ impl Handle {
     /// Makes this the runtime of the calling thread until the guard is dropped: [`spawn`] and
     /// constructors of sockets and timers find it. In destructors of thread-locals it does nothing.
     ///
-    /// Guards nest and are dropped in the reverse order.
+    /// Guards nest and are dropped in the reverse order. For asynchronous code there is
+    /// [`inside`](Self::inside).
     ///
     /// [`spawn`]: crate::spawn
     ///

@@ -49,12 +49,14 @@ static SCOPE: LocalKey<Arc<Alive>> = {
 ///
 /// # Panics
 ///
-/// Outside a runtime, and with the panic of the body or of the conversion of an error.
+/// Outside a runtime (see [`scope_in`]), and with the panic of the body or of the conversion of an error.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future cancels the body and the children; what it cannot do is wait for them. Inside
-/// another scope that one does.
+/// another scope that one does. So the future of an inner scope that was moved away, to a task that the
+/// outer scope does not know, and has been polled before, keeps the outer one waiting until it has ended
+/// or been dropped.
 ///
 /// ```
 /// # runtime::Runtime::new().unwrap().block_on(async {
@@ -74,6 +76,39 @@ where
     Fut: Future<Output = Result<T, E>>,
     E: From<JoinError> + Send + 'static,
 {
+    scope_in(body, &Handle::current()).await
+}
+
+/// A [`scope`](fn@scope) whose children run in the runtime of `handle`; it may itself be awaited anywhere.
+///
+/// # Errors
+///
+/// As [`scope`](fn@scope). If the runtime is gone, every child is a cancelled one.
+///
+/// # Panics
+///
+/// With the panic of the body or of the conversion of an error.
+///
+/// # Cancel safety
+///
+/// As [`scope`](fn@scope).
+///
+/// ```
+/// use std::io;
+///
+/// let runtime = runtime::Runtime::new().unwrap();
+/// let body = async |scope: runtime::Scope<io::Error>| {
+///     scope.spawn(async { runtime::net::UnixStream::pair().map(drop) });
+///     Ok(())
+/// };
+/// futures::executor::block_on(runtime::scope_in(body, runtime.handle())).unwrap();
+/// ```
+pub async fn scope_in<T, E, F, Fut>(body: F, handle: &Handle) -> Result<T, E>
+where
+    F: FnOnce(Scope<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    E: From<JoinError> + Send + 'static,
+{
     let alive =
         Arc::new(Alive { ended: CancellationToken::new(), outer: SCOPE.try_with(Arc::clone).ok() });
     let ended = alive.ended.clone();
@@ -83,7 +118,7 @@ where
         waker: None,
     })));
     let children = Children { set: JoinSet::new(), door: Arc::clone(&door) };
-    let scope = Scope { handle: Handle::current(), door };
+    let scope = Scope { handle: handle.clone(), door };
     let mut alive = Some(alive); // before the body, so that it is dropped after that
     let body = pin!(Some(async move { body(scope).await }));
     let outcome = Running { children, body, alive: &mut alive, outcome: None }.run().await;
@@ -117,7 +152,7 @@ pub struct Scope<E> {
 }
 
 impl<E: Send + 'static> Scope<E> {
-    /// Starts a child on the runtime that the scope runs in.
+    /// Starts a child on the runtime of the scope.
     ///
     /// In a scope that is being cancelled or has ended it does nothing but drop the future.
     ///

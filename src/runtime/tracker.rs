@@ -19,9 +19,9 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::explicit::time::timeout_in;
 use super::{Handle, TWICE_AT_MOST};
 use crate::task::{AbortHandle, CancellationToken, JoinHandle};
-use crate::time::timeout;
 
 /// How long a drain waits for tasks that were cancelled: they are in a poll that does not end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -263,9 +263,11 @@ impl TaskTracker {
     ///
     /// It is not for tasks of the same tracker: one that drains it waits for itself and is cancelled.
     ///
+    /// It may be awaited anywhere: outside a runtime the time is told by that of the tasks.
+    ///
     /// # Panics
     ///
-    /// Outside a runtime.
+    /// Outside a runtime, if that of the tasks is gone before a task of it that is stuck.
     ///
     /// # Cancel safety
     ///
@@ -282,11 +284,12 @@ impl TaskTracker {
     pub async fn drain(&self, limit: Duration) -> DrainReport {
         self.shared.close();
         self.shared.token.cancel();
-        if timeout(limit, self.shared.done.cancelled()).await.is_ok() {
+        let clock = Handle::try_current().unwrap_or_else(|_| self.handle.clone());
+        if timeout_in(limit, self.shared.done.cancelled(), &clock).await.is_ok() {
             return DrainReport { left: Vec::new() };
         }
         let mut left = self.shared.abort_all();
-        if timeout(GRACE, self.shared.done.cancelled()).await.is_err() {
+        if timeout_in(GRACE, self.shared.done.cancelled(), &clock).await.is_err() {
             let table = self.shared.lock();
             for task in &mut left {
                 task.stuck = table.tasks.contains_key(&task.key);

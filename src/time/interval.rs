@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Instant;
-use super::sleep::{Sleep, after, at};
+use super::sleep::{Sleep, current};
 
 /// A tick that is later than this was missed.
 const TOLERANCE: Duration = Duration::from_millis(5);
@@ -28,8 +28,7 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
-    check(period);
-    Interval::new(after(Duration::ZERO, "interval"), period)
+    Interval::new(Sleep::after(Duration::ZERO, current("interval")), period)
 }
 
 /// Ticks every `period`, for the first time at `start`.
@@ -49,13 +48,7 @@ pub fn interval(period: Duration) -> Interval {
 /// ```
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
-    check(period);
-    Interval::new(at(start, "interval_at"), period)
-}
-
-#[track_caller]
-fn check(period: Duration) {
-    assert!(!period.is_zero(), "the `period` of an interval must not be zero");
+    Interval::new(Sleep::at(start, current("interval_at")), period)
 }
 
 /// What an [`Interval`] does after a tick that came more than 5 ms late, because the task was busy
@@ -103,7 +96,10 @@ pub struct Interval {
 }
 
 impl Interval {
-    fn new(sleep: Sleep, period: Duration) -> Self {
+    /// Ticks when `sleep` has elapsed, and every `period` from then on.
+    #[track_caller]
+    pub(crate) fn new(sleep: Sleep, period: Duration) -> Self {
+        assert!(!period.is_zero(), "the `period` of an interval must not be zero");
         Self { sleep, period, behavior: MissedTickBehavior::default() }
     }
 

@@ -25,7 +25,8 @@ const AHEAD: Duration = Duration::from_millis(1);
 ///
 /// # Panics
 ///
-/// When called outside a runtime, and when polled after its runtime is gone.
+/// When called outside a runtime (see [`sleep_in`](crate::time::sleep_in)), and when polled after its
+/// runtime is gone.
 ///
 /// # Cancel safety
 ///
@@ -38,14 +39,15 @@ const AHEAD: Duration = Duration::from_millis(1);
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    after(duration, "sleep")
+    Sleep::after(duration, current("sleep"))
 }
 
 /// Waits until `deadline` has come.
 ///
 /// # Panics
 ///
-/// When called outside a runtime, and when polled after its runtime is gone.
+/// When called outside a runtime (see [`sleep_in`](crate::time::sleep_in)), and when polled after its
+/// runtime is gone.
 ///
 /// # Cancel safety
 ///
@@ -60,32 +62,19 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    at(deadline, "sleep_until")
+    Sleep::at(deadline, current("sleep_until"))
 }
 
-/// A [`Sleep`] on behalf of the public function `caller`.
+/// The driver of this thread, for the public function `caller`.
 #[track_caller]
-pub(super) fn after(duration: Duration, caller: &str) -> Sleep {
-    let current = Handle::with_current(|handle| (handle.clock.now(), handle.clone()));
-    let Some((now, handle)) = current else { no_runtime(caller) };
-    let state = if duration >= AHEAD { State::Ahead } else { State::Idle };
-    Sleep { handle, deadline: Instant::from(now).saturating_add(duration), state }
-}
-
-/// A [`Sleep`] on behalf of the public function `caller`.
-#[track_caller]
-pub(super) fn at(deadline: Instant, caller: &str) -> Sleep {
-    let Some(handle) = Handle::current() else { no_runtime(caller) };
-    Sleep { handle, deadline, state: State::Idle }
-}
-
-#[cold]
-#[track_caller]
-pub(super) fn no_runtime(caller: &str) -> ! {
-    panic!(
-        "`time::{caller}` was called outside a runtime: call it inside `block_on` or a spawned \
-         task, or after `Handle::enter`"
-    );
+pub(super) fn current(caller: &str) -> HandleRef {
+    let Some(handle) = Handle::current() else {
+        panic!(
+            "`time::{caller}` was called outside a runtime: call it inside `block_on` or a spawned \
+             task, or after `Handle::enter`"
+        );
+    };
+    handle
 }
 
 /// A future that is ready once its deadline has come; made by [`sleep`] and [`sleep_until`].
@@ -122,6 +111,18 @@ enum State {
 }
 
 impl Sleep {
+    /// Waits by the timers of `handle`.
+    pub(crate) fn after(duration: Duration, handle: HandleRef) -> Self {
+        let deadline = Instant::from(handle.clock.now()).saturating_add(duration);
+        let state = if duration >= AHEAD { State::Ahead } else { State::Idle };
+        Self { handle, deadline, state }
+    }
+
+    /// Waits by the timers of `handle`.
+    pub(crate) fn at(deadline: Instant, handle: HandleRef) -> Self {
+        Self { handle, deadline, state: State::Idle }
+    }
+
     /// The point in time that this waits for.
     ///
     /// ```

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::sleep::no_runtime;
+use super::sleep;
 use crate::contain::contain;
-use crate::driver::{Handle, HandleRef};
+use crate::driver::HandleRef;
 
 /// Stops the clock of the current runtime, which must be a current-thread one.
 ///
@@ -33,7 +33,7 @@ use crate::driver::{Handle, HandleRef};
 /// ```
 #[track_caller]
 pub fn pause() {
-    current("pause").clock.pause();
+    pausable("pause").clock.pause();
 }
 
 /// Lets the clock of the current runtime run on, from the time that it shows.
@@ -54,7 +54,7 @@ pub fn pause() {
 /// ```
 #[track_caller]
 pub fn resume() {
-    let handle = current("resume");
+    let handle = pausable("resume");
     handle.clock.resume();
     // Whoever sleeps in the driver sleeps without a deadline, as none came nearer by waiting.
     handle.unpark();
@@ -88,14 +88,14 @@ pub fn resume() {
 /// ```
 #[track_caller]
 pub fn advance(duration: Duration) -> Advance {
-    let handle = current("advance");
+    let handle = pausable("advance");
     assert!(handle.clock.is_paused(), "`time::advance` needs a clock that `time::pause` stopped");
     Advance { handle, duration: Some(duration) }
 }
 
 #[track_caller]
-fn current(caller: &str) -> HandleRef {
-    let Some(handle) = Handle::current() else { no_runtime(caller) };
+fn pausable(caller: &str) -> HandleRef {
+    let handle = sleep::current(caller);
     assert!(
         handle.clock.can_pause(),
         "`time::{caller}` works in a current-thread runtime only: build one with \

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Instant;
-use super::sleep::{Sleep, after, at};
+use super::sleep::{Sleep, current};
 use crate::coop;
 
 /// Awaits `future`, but for no longer than `duration`.
@@ -42,7 +42,7 @@ use crate::coop;
 /// ```
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { sleep: after(duration, "timeout"), future: future.into_future() }
+    Timeout::new(Sleep::after(duration, current("timeout")), future)
 }
 
 /// Awaits `future`, but for no longer than until `deadline`; see [`timeout`].
@@ -73,7 +73,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// ```
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { sleep: at(deadline, "timeout_at"), future: future.into_future() }
+    Timeout::new(Sleep::at(deadline, current("timeout_at")), future)
 }
 
 /// The future of [`timeout`] and [`timeout_at`].
@@ -95,6 +95,11 @@ pub struct Timeout<F> {
 }
 
 impl<F> Timeout<F> {
+    /// Limits `future` to the time until `sleep` has elapsed.
+    pub(crate) fn new(sleep: Sleep, future: impl IntoFuture<IntoFuture = F>) -> Self {
+        Self { sleep, future: future.into_future() }
+    }
+
     /// The future that is limited.
     ///
     /// ```

@@ -112,13 +112,14 @@ impl Source {
     }
 }
 
-/// The module that a file is. The directory `src/io` holds the module `io_core`: the public `io` is
-/// assembled in `lib.rs`.
+/// The module that a file is. The directories `src/io` and `src/time` hold the modules `io_core` and
+/// `time_core`: the public `io` and `time` are assembled in `lib.rs`.
 fn module_of(name: &str) -> Vec<String> {
     let path = name.strip_prefix("src/").unwrap_or(name).trim_end_matches(".rs");
     let mut module: Vec<String> = path.split('/').map(str::to_owned).collect();
     module.pop_if(|last| last == "mod" || last == "lib");
-    if let Some(first) = module.first_mut().filter(|first| *first == "io") {
+    if let Some(first) = module.first_mut().filter(|first| matches!(first.as_str(), "io" | "time"))
+    {
         first.push_str("_core");
     }
     module

@@ -74,8 +74,9 @@ fn visibility_and_comments_and_strings_are_no_paths() {
 }
 
 #[test]
-fn the_directory_io_is_the_module_io_core() {
+fn the_directory_io_is_the_module_io_core_and_so_is_that_of_time() {
     assert_eq!(paths("src/io/read.rs", "use super::write;"), ["1 io_core::write"]);
+    assert_eq!(paths("src/time/sleep.rs", "use super::Instant;"), ["1 time_core::Instant"]);
     assert_eq!(arrows(&source("src/io/read.rs", "use crate::driver::Handle;")).len(), 1);
 }
 
