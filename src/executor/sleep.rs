@@ -68,6 +68,9 @@ impl Worker {
 
     /// Back from a sleep: what came in meanwhile is queued, due timers fire.
     pub(super) fn awake(&self, mut woken: Vec<Waker>) -> Instant {
+        if self.counters.is_busy() {
+            self.end_busy(); // the last look before the sleep found something
+        }
         let clock = &self.scheduler.driver_handle.clock;
         let now = clock.now();
         self.counters.begin_busy(if clock.is_touched() { real_now() } else { now });

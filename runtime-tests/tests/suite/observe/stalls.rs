@@ -97,6 +97,34 @@ fn each_stall_is_told_once_and_sleep_is_none() {
 }
 
 #[test]
+fn a_stall_counts_also_if_there_is_work_again_when_the_worker_would_sleep() {
+    let _watchdog = watchdog("");
+    // What the hook spawns is seen by the last look before the sleep.
+    let spawns: Arc<Mutex<Option<Handle>>> = Arc::default();
+    let spawn = Arc::clone(&spawns);
+    let runtime = Flavour::MultiThread(1)
+        .builder()
+        .stall_threshold(THRESHOLD)
+        .on_thread_park(move || {
+            if let Some(handle) = spawn.lock().unwrap().take() {
+                drop(handle.spawn(async {}));
+            }
+        })
+        .build()
+        .unwrap();
+    let handle = runtime.handle().clone();
+    let stuck = runtime.spawn(async move {
+        for _ in 0..500 {
+            yield_now().await; // polls so short that the clock is looked at as seldom as can be
+        }
+        thread::sleep(2 * THRESHOLD);
+        *spawns.lock().unwrap() = Some(handle);
+    });
+    futures::executor::block_on(stuck).unwrap();
+    wait_until("it is counted", || sum(&runtime.metrics(), |worker| worker.stalls) >= 1);
+}
+
+#[test]
 fn a_callback_that_panics_is_called_again() {
     let _watchdog = watchdog("");
     let calls = Count::new();
