@@ -10,7 +10,7 @@ use runtime_tests::rig::{Count, FREED};
 
 use super::*;
 
-const THRESHOLD: Duration = Duration::from_millis(100);
+const THRESHOLD: Duration = Duration::from_millis(200);
 
 /// A runtime that keeps what it is told.
 fn tells(flavour: Flavour) -> (Runtime, Arc<Mutex<Vec<Stall>>>) {
@@ -84,11 +84,15 @@ fn each_stall_is_told_once_and_sleep_is_none() {
     for flavour in [Flavour::CurrentThread, Flavour::MultiThread(2)] {
         let _watchdog = watchdog("");
         let (runtime, told) = tells(flavour);
-        runtime.block_on(async { sleep(4 * THRESHOLD).await });
+        runtime.block_on(async { sleep(2 * THRESHOLD).await });
         thread::sleep(2 * THRESHOLD); // nobody drives it
         assert!(told.lock().unwrap().is_empty(), "{flavour:?}: {told:?}");
-        for _ in 0..2 {
-            let stuck = runtime.spawn(async { thread::sleep(4 * THRESHOLD) });
+        for round in 1..=2 {
+            let heard = Arc::clone(&told);
+            let stuck = runtime.spawn(async move {
+                wait_until("it is told", || heard.lock().unwrap().len() == round);
+                thread::sleep(2 * THRESHOLD); // time to tell it again
+            });
             runtime.block_on(stuck).unwrap();
         }
         assert_eq!(told.lock().unwrap().len(), 2, "{flavour:?}");
@@ -151,19 +155,21 @@ fn a_callback_that_panics_is_called_again() {
 fn a_runtime_may_be_dropped_by_its_own_watchdog() {
     let _watchdog = watchdog("");
     let slot: Arc<Mutex<Option<Runtime>>> = Arc::default();
-    let dropped = Count::new();
-    let (take, count) = (Arc::clone(&slot), dropped.clone());
+    let (told, dropped) = (Count::new(), Count::new());
+    let (take, tell, count) = (Arc::clone(&slot), told.clone(), dropped.clone());
     let runtime = Flavour::MultiThread(1)
         .builder()
         .stall_threshold(THRESHOLD)
         .on_stall(move |_| {
-            drop(take.lock().unwrap().take());
+            let runtime = take.lock().unwrap().take();
+            tell.add();
+            drop(runtime);
             count.add();
         })
         .build()
         .unwrap();
     let mut slot = slot.lock().unwrap();
-    runtime.spawn(async { thread::sleep(3 * THRESHOLD) });
+    runtime.spawn(async move { wait_until("it is told", || told.get() > 0) });
     *slot = Some(runtime);
     drop(slot);
     wait_until("it is dropped", || dropped.get() > 0);
