@@ -143,6 +143,11 @@ impl<P: PollStream> Buffered<P> {
 impl<P: PollStream> Ready for Buffered<P> {
     fn poll_ready(&mut self, cx: &mut Context<'_>, interest: Interest) -> Poll<Result<Readiness>> {
         ready!(coop::gate(cx));
+        if !interest.is_within(Interest::READ_WRITE) {
+            coop::charge(0);
+            let text = "a stream of another crate says nothing of urgent data";
+            return Poll::Ready(Err(Error::new(ErrorKind::InvalidInput, text)));
+        }
         let mut readiness = Readiness::EMPTY;
         if interest.is_writable() {
             if self.poll_writable(cx).is_ready() {

@@ -18,8 +18,8 @@
 //!
 //! # Errors
 //!
-//! Of each function: those of its namesake; one that says so outside a runtime, or if the runtime
-//! shuts down before a thread begins.
+//! Of each function: those of its namesake; one that says so outside a runtime (there, await it through
+//! [`Handle::inside`](crate::Handle::inside)), or if the runtime shuts down before a thread begins.
 //!
 //! # Cancel safety
 //!

@@ -5,7 +5,8 @@
 //! and a writer by itself, by `&` reference (any number of tasks may wait), and by its halves, which
 //! share it without a lock. Each remembers the runtime that it was made in: it can be moved to other
 //! threads and awaited under any executor, as long as that runtime lives; after its shutdown
-//! operations return an error. Constructors return an error outside a runtime.
+//! operations return an error. Constructors return an error outside a runtime; there, those whose names
+//! end in `_in` take a [`Handle`](crate::Handle#outside-the-runtime).
 //!
 //! All descriptors are non-blocking and closed on `exec`.
 //!

@@ -518,6 +518,7 @@ mod unix {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interest_that_is_not_watched_is_refused() {
+    use runtime::compat::FromTokio;
     use runtime::net::UnixDatagram;
 
     macro_rules! refuses {
@@ -539,6 +540,10 @@ fn an_interest_that_is_not_watched_is_refused() {
     on_each_flavour(|| async {
         refuses!(bound().await);
         refuses!(UnixDatagram::unbound().unwrap());
+        let mut foreign = FromTokio::new(tokio::io::duplex(1).0);
+        for interest in [Interest::PRIORITY, Interest::READ | Interest::PRIORITY] {
+            assert_eq!(kind(foreign.ready(interest).await), ErrorKind::InvalidInput);
+        }
     });
 }
 
