@@ -16,8 +16,9 @@ use runtime::{Builder, Runtime};
 /// "Never hang" means within this.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// Ten times the 20 ms within which a hostage has to be free.
-pub const FREED: Duration = Duration::from_millis(200);
+/// Far more than the 20 ms within which a hostage has to be free: a machine with other work may give a
+/// thread its turn late. Who is not freed in these tests waits for ever.
+pub const FREED: Duration = Duration::from_secs(1);
 
 /// A kind of runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

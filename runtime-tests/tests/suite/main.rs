@@ -12,6 +12,7 @@ mod layers;
 mod life;
 mod net;
 mod observe;
+mod outside;
 mod pipe_listener;
 mod pipe_rows;
 mod pipe_scenarios;

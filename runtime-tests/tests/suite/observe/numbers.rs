@@ -238,14 +238,14 @@ fn polls_and_wakes_are_sampled() {
         let samples = sum(&metrics, |worker| worker.poll_times.count());
         let polls = sum(&metrics, |worker| worker.polls);
         assert!(
-            samples >= polls / 300 && samples <= polls / 100 + 5,
+            samples >= polls / 500 && samples <= polls / 50 + 5,
             "{flavour:?}: {samples} of {polls}"
         );
         if flavour == Flavour::CurrentThread {
             let wakes = metrics.workers[0].wake_latencies;
-            assert!(wakes.count() >= polls / 300, "{} of {polls}", wakes.count());
+            assert!(wakes.count() >= polls / 500, "{} of {polls}", wakes.count());
             let (half, all) = (wakes.quantile(0.5).unwrap(), wakes.quantile(1.0).unwrap());
-            assert!(half <= all && half < Duration::from_millis(1), "{half:?}, {all:?}");
+            assert!(half <= all && half < Duration::from_millis(100), "{half:?}, {all:?}");
         }
     });
 }
