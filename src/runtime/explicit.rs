@@ -10,12 +10,6 @@ mod fs;
 mod net;
 pub(crate) mod time;
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
-
-use super::Handle;
-
 /// Methods that enter the runtime of a handle and call their twin.
 macro_rules! explicit {
     () => {};
@@ -67,58 +61,3 @@ macro_rules! explicit {
 }
 
 use explicit;
-
-impl Handle {
-    /// Polls `future`, and drops it, inside this runtime, whichever executor awaits the result: what
-    /// [`enter`](Self::enter) is for synchronous code.
-    ///
-    /// It stays a part of the task that awaits it. Whatever it calls finds this runtime: constructors
-    /// of sockets and timers, [`spawn`](crate::spawn), and libraries that use them. A future that
-    /// holds a guard of [`enter`](Self::enter) while it waits makes it panic.
-    ///
-    /// For sockets, files and timers there are also constructors that take a handle, such as
-    /// [`TcpStream::connect_in`](crate::net::TcpStream::connect_in).
-    ///
-    /// # Cancel safety
-    ///
-    /// As cancel safe as the future.
-    ///
-    /// ```
-    /// let runtime = runtime::Runtime::new().unwrap();
-    /// let lines = runtime.handle().inside(async {
-    ///     let text = runtime::fs::read_to_string("Cargo.toml").await?;
-    ///     std::io::Result::Ok(text.lines().count())
-    /// });
-    /// assert!(futures::executor::block_on(lines).unwrap() > 0);
-    /// ```
-    pub fn inside<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        let handle = self.clone();
-        async move {
-            let future = pin!(Some(future));
-            let mut inside = Inside { handle, future };
-            poll_fn(|cx| inside.poll(cx)).await
-        }
-    }
-}
-
-/// A future that was polled by [`Handle::inside`].
-struct Inside<'a, F> {
-    handle: Handle,
-    /// `None` once it is being dropped.
-    future: Pin<&'a mut Option<F>>,
-}
-
-impl<F: Future> Inside<'_, F> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _inside = self.handle.enter();
-        let future = self.future.as_mut().as_pin_mut();
-        future.expect("it is there until it is dropped").poll(cx)
-    }
-}
-
-impl<F> Drop for Inside<'_, F> {
-    fn drop(&mut self) {
-        let _inside = self.handle.enter();
-        self.future.set(None);
-    }
-}

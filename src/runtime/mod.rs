@@ -1,5 +1,5 @@
-//! The front door: [`Runtime`], the value that owns threads, driver and pool; [`Handle`], the way to
-//! it from anywhere; and the thread-local that says which runtime the code on this thread is in.
+//! The front door: [`Runtime`], the value that owns threads, driver and pool, and [`Handle`], the way to
+//! it from anywhere.
 //!
 //! ```text
 //!   Runtime ─owns─▶ threads
@@ -7,10 +7,9 @@
 //!                 ├▶ driver::Handle (registrations, timers, clock)  ◀─ sockets, sleeps keep one
 //!                 └▶ blocking::Pool
 //! ```
-//!
-//! Each part has a thread-local of its own, in its own file; entering a runtime sets them all.
 
 mod builder;
+mod enter;
 pub(crate) mod explicit;
 mod join_set;
 pub mod metrics;
@@ -19,11 +18,8 @@ mod spawn;
 mod tracker;
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
-use std::error::Error;
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
 #[cfg(unix)]
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::Location;
@@ -32,11 +28,12 @@ use std::thread;
 use std::time::Duration;
 
 pub use self::builder::{Builder, UnhandledPanic};
+pub use self::enter::{EnterGuard, TryCurrentError};
 use self::metrics::Metrics;
 pub use self::scope::{Scope, scope, scope_in};
 pub use self::spawn::{spawn, spawn_blocking, spawn_local, spawn_named};
 pub use self::tracker::{DrainReport, LeftTask, TaskTracker};
-use crate::blocking::{self, Pool};
+use crate::blocking::Pool;
 use crate::driver;
 use crate::executor::{self, Scheduler};
 use crate::task::{self, JoinHandle, TaskInfo, home};
@@ -48,12 +45,6 @@ const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 /// The size up to which a future that is wrapped before it is spawned may be kept twice, in bytes;
 /// a larger one gets an allocation of its own, which is cheaper then.
 const TWICE_AT_MOST: usize = 512;
-
-std::thread_local! {
-    static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
-    /// How many guards of [`Handle::enter`] live on this thread.
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-}
 
 /// An asynchronous runtime: worker threads, a driver for I/O and timers, and a pool for blocking
 /// work, in one plain value.
@@ -412,52 +403,6 @@ struct Inner {
 }
 
 impl Handle {
-    /// The runtime that the calling code runs in.
-    ///
-    /// # Panics
-    ///
-    /// Outside a runtime. [`try_current`](Self::try_current) does not.
-    ///
-    /// ```
-    /// let runtime = runtime::Runtime::new().unwrap();
-    /// runtime.block_on(async {
-    ///     runtime::Handle::current().spawn(async {});
-    /// });
-    /// ```
-    #[track_caller]
-    pub fn current() -> Self {
-        match Self::try_current() {
-            Ok(handle) => handle,
-            Err(error) => panic!("{error}"), // not in a closure: those have a place of their own
-        }
-    }
-
-    /// The runtime that the calling code runs in, if any.
-    ///
-    /// # Errors
-    ///
-    /// Outside a runtime, and in destructors of thread-locals.
-    ///
-    /// ```
-    /// assert!(runtime::Handle::try_current().is_err());
-    /// ```
-    pub fn try_current() -> Result<Self, TryCurrentError> {
-        Self::with_current(Self::clone)
-    }
-
-    #[inline(always)] // as `Scheduler::spawn`, which it is for
-    fn with_current<R>(f: impl FnOnce(&Self) -> R) -> Result<R, TryCurrentError> {
-        // What `f` owns is the user's: without a runtime it is dropped after the borrow.
-        let mut f = Some(f);
-        CURRENT
-            .try_with(|current| {
-                current.borrow().as_ref().and_then(|handle| Some(f.take()?(handle)))
-            })
-            .ok()
-            .flatten()
-            .ok_or(TryCurrentError(()))
-    }
-
     /// Starts a task. See [`spawn`](crate::spawn). If the runtime is gone, the handle says cancelled.
     ///
     /// ```
@@ -588,36 +533,6 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics::of(self)
     }
-
-    /// Makes this the runtime of the calling thread until the guard is dropped: [`spawn`] and
-    /// constructors of sockets and timers find it. In destructors of thread-locals it does nothing.
-    ///
-    /// Guards nest and are dropped in the reverse order. For asynchronous code there is
-    /// [`inside`](Self::inside).
-    ///
-    /// [`spawn`]: crate::spawn
-    ///
-    /// ```
-    /// let runtime = runtime::Runtime::new().unwrap();
-    /// let guard = runtime.handle().enter();
-    /// assert!(runtime::Handle::try_current().is_ok());
-    /// drop(guard);
-    /// assert!(runtime::Handle::try_current().is_err());
-    /// ```
-    pub fn enter(&self) -> EnterGuard<'_> {
-        let former = CURRENT.try_with(|current| current.replace(Some(self.clone())));
-        let entered = former.ok().map(|former| Entered {
-            former,
-            depth: DEPTH.with(|depth| {
-                depth.set(depth.get() + 1);
-                depth.get()
-            }),
-            // A worker keeps its own shard also inside another guard.
-            _driver: self.inner.driver.enter(self.inner.driver.shard()),
-            _blocking: self.inner.blocking.enter(),
-        });
-        EnterGuard { entered, _here: PhantomData }
-    }
 }
 
 impl fmt::Debug for Handle {
@@ -625,68 +540,3 @@ impl fmt::Debug for Handle {
         f.debug_struct("Handle").field("scheduler", &self.inner.scheduler).finish_non_exhaustive()
     }
 }
-
-/// Leaves a runtime when dropped. See [`Handle::enter`].
-///
-/// # Panics
-///
-/// Dropping it before a guard that was made later on the same thread panics: the thread would be
-/// left in the wrong runtime.
-///
-/// It stays on its thread:
-///
-/// ```compile_fail
-/// let runtime = runtime::Runtime::new().unwrap();
-/// let guard = runtime.enter();
-/// std::thread::scope(|scope| { scope.spawn(move || drop(guard)); });
-/// ```
-#[must_use = "the runtime is left when the guard is dropped"]
-pub struct EnterGuard<'a> {
-    /// Nothing in destructors of thread-locals.
-    entered: Option<Entered>,
-    _here: PhantomData<(&'a Handle, *const ())>,
-}
-
-struct Entered {
-    former: Option<Handle>,
-    depth: usize,
-    _driver: driver::EnterGuard,
-    _blocking: blocking::EnterGuard,
-}
-
-impl Drop for EnterGuard<'_> {
-    #[track_caller]
-    fn drop(&mut self) {
-        let Some(entered) = self.entered.take() else { return };
-        let depth = DEPTH.try_with(|depth| depth.replace(depth.get() - 1)).unwrap_or(entered.depth);
-        let left = CURRENT.try_with(|current| current.replace(entered.former));
-        drop(left);
-        if depth != entered.depth && !thread::panicking() {
-            panic!(
-                "a guard of `Handle::enter` was dropped before one that was made after it; \
-                 drop them in the reverse order"
-            );
-        }
-    }
-}
-
-impl fmt::Debug for EnterGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnterGuard").finish_non_exhaustive()
-    }
-}
-
-/// There is no runtime here: [`Handle::try_current`] was called outside of one.
-#[derive(Debug)]
-pub struct TryCurrentError(());
-
-impl fmt::Display for TryCurrentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "there is no runtime here: call this inside `block_on` or a task, or hold the guard of \
-             `Handle::enter`",
-        )
-    }
-}
-
-impl Error for TryCurrentError {}
