@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 /// Calls code of the user whose panics concern nobody any more.
 ///
@@ -12,6 +13,11 @@ pub(crate) fn contain(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         dispose(payload);
     }
+}
+
+/// Wakes whoever `waker` stands for.
+pub(crate) fn wake(waker: Waker) {
+    contain(|| waker.wake());
 }
 
 /// Drops a payload, whose destructor is the user's as well.

@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use crate::contain::contain;
+use crate::contain::{self, contain};
 use crate::sync::Mutex;
 
 /// A list of wakers.
@@ -65,7 +65,7 @@ impl Waiters {
     /// Wakes everyone in the list, and empties it.
     pub(crate) fn wake_all(&self) {
         for (_, waker) in self.take() {
-            contain(|| waker.wake());
+            contain::wake(waker);
         }
     }
 

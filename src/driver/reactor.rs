@@ -83,7 +83,7 @@ impl Reactor {
     /// Enters `io` in the table and at the operating system, with `assumed` as its first readiness.
     pub(super) fn register(
         &self,
-        io: &mut impl mio::event::Source,
+        io: &mut dyn mio::event::Source,
         interest: mio::Interest,
         assumed: u64,
     ) -> io::Result<Arc<Source>> {
@@ -98,7 +98,7 @@ impl Reactor {
     /// Takes `io` out of the operating system's set and of the table.
     pub(super) fn deregister(
         &self,
-        io: &mut impl mio::event::Source,
+        io: &mut dyn mio::event::Source,
         source: &Source,
     ) -> io::Result<()> {
         let result = self.registry.deregister(io);
@@ -110,7 +110,7 @@ impl Reactor {
     /// Asks the operating system for events about `io` again.
     pub(super) fn rearm(
         &self,
-        io: &mut impl mio::event::Source,
+        io: &mut dyn mio::event::Source,
         source: &Source,
         interest: mio::Interest,
     ) -> io::Result<()> {

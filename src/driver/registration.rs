@@ -51,7 +51,7 @@ impl Registration {
     ///
     /// The operating system's, or one that says that the driver has shut down.
     pub(crate) fn new(
-        io: &mut impl mio::event::Source,
+        io: &mut dyn mio::event::Source,
         interest: mio::Interest,
         handle: HandleRef,
     ) -> io::Result<Self> {
@@ -60,7 +60,7 @@ impl Registration {
     }
 
     /// Takes `io` out of the driver. To be called before its descriptor is closed.
-    pub(crate) fn deregister(&self, io: &mut impl mio::event::Source) -> io::Result<()> {
+    pub(crate) fn deregister(&self, io: &mut dyn mio::event::Source) -> io::Result<()> {
         self.handle.reactor().deregister(io, &self.source)
     }
 
@@ -72,7 +72,7 @@ impl Registration {
     /// The operating system's.
     pub(crate) fn rearm(
         &self,
-        io: &mut impl mio::event::Source,
+        io: &mut dyn mio::event::Source,
         interest: mio::Interest,
     ) -> io::Result<()> {
         if SHORT_MEANS_DRAINED {

@@ -269,8 +269,9 @@ impl Timers {
         // Ordering: Release, pairs with the load in `is_closed`. Inserters are stopped by the lock.
         self.closed.store(true, Ordering::Release);
         for shard in &self.shards {
-            let wheel = shard.with(Option::take);
-            woken.extend(wheel.into_iter().flat_map(Wheel::into_wakers));
+            if let Some(wheel) = shard.with(Option::take) {
+                wheel.into_wakers(woken);
+            }
         }
     }
 

@@ -165,9 +165,9 @@ impl Wheel {
         }
     }
 
-    /// Every waker there is, in no order.
-    pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
-        self.slab.into_wakers()
+    /// Moves every waker there is into `wakers`, in no order.
+    pub(super) fn into_wakers(self, wakers: &mut Vec<Waker>) {
+        self.slab.into_wakers(wakers);
     }
 
     pub(super) fn len(&self) -> usize {

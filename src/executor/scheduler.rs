@@ -15,7 +15,7 @@ use super::park::{Parker, Unpark};
 use super::queue::{self, Queue};
 use super::watchdog::Polled;
 use super::worker::{Core, Worker};
-use crate::contain::contain;
+use crate::contain;
 use crate::driver::{self, Driver};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sync::{Apart, Arc};
@@ -141,20 +141,21 @@ pub(crate) fn new(
     driver_handle: std::sync::Arc<driver::Handle>,
 ) -> (Arc<Scheduler>, Vec<PoolWorker>) {
     let workers = config.workers;
-    let mut cores: Vec<Core> =
-        (0..=workers).map(|index| Core { index, queue: queue::queue(workers == 0) }).collect();
-    let remotes = cores
-        .iter()
-        .map(|core| Remote {
-            queue: Arc::clone(core.queue.shared()),
+    let mut cores = Vec::new();
+    let mut remotes = Vec::new();
+    for index in 0..=workers {
+        let queue = queue::queue(workers == 0);
+        remotes.push(Remote {
+            queue: Arc::clone(queue.shared()),
             counters: Arc::new(Counters::new()),
             polled: config.tells_polls.then(Arc::default),
-        })
-        .collect();
+        });
+        cores.push(Core { index, queue });
+    }
     let guest = Guest::new(cores.pop().expect("one core more than workers"));
     let scheduler = Arc::new(Scheduler {
         workers,
-        remotes,
+        remotes: remotes.into(),
         parkers: (0..workers).map(|_| Arc::new(Parker::new())).collect(),
         injector: crate::sync::Queue::new(),
         spawned_outside: AtomicU64::new(0),
@@ -305,6 +306,7 @@ impl Scheduler {
     }
 
     /// The tasks that have waited once and have not ended.
+    #[inline]
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
         let mut tasks = self.owned.list();
         self.names.tell(&mut tasks);
@@ -312,6 +314,7 @@ impl Scheduler {
     }
 
     /// What the workers have done, the guest last.
+    #[inline]
     pub(crate) fn worker_metrics(&self) -> Vec<WorkerMetrics> {
         self.remotes.iter().map(Remote::metrics).collect()
     }
@@ -460,7 +463,7 @@ impl Scheduler {
         let mut woken = Vec::new();
         self.driver_handle.shutdown(&mut woken);
         for waker in woken {
-            contain(|| waker.wake());
+            contain::wake(waker);
         }
     }
 

@@ -29,7 +29,7 @@ use super::queue::Owner;
 use super::scheduler::Scheduler;
 use super::spin::Spin;
 use super::watchdog::Polled;
-use crate::contain::contain;
+use crate::contain;
 use crate::coop::Budget;
 use crate::driver::{self, clock::real_now};
 use crate::sync::Arc;
@@ -264,7 +264,7 @@ impl Worker {
     fn wake_joiner(&self, joiner: Waker) {
         let waits = !self.core.queue.shared().is_empty();
         self.dispatching.set(waits);
-        contain(|| joiner.wake());
+        contain::wake(joiner);
         self.dispatching.set(false);
         if waits {
             self.notify_if_more();
@@ -480,7 +480,7 @@ impl Worker {
         }
         self.dispatching.set(true);
         for waker in woken.drain(..) {
-            contain(|| waker.wake());
+            contain::wake(waker);
         }
         self.dispatching.set(false);
         self.woken.replace(woken);

@@ -12,7 +12,8 @@ use crate::contain::contain;
 use crate::driver;
 #[cfg(doc)]
 use crate::executor::WorkerMetrics;
-use crate::executor::{self, Config, Hook, Stall};
+use crate::executor::{self, Config, Hook, Scheduler, Stall};
+use crate::sync::start_thread;
 use crate::task::OnPanic;
 
 /// More workers than any machine has cores for.
@@ -22,8 +23,8 @@ const MAX_BLOCKING_THREADS: usize = 65_536;
 const MIN_STACK: usize = 16 * 1024;
 const MAX_STACK: usize = 1 << 40;
 
-/// Told about a poll that takes too long.
-type OnStall = Arc<dyn Fn(&Stall) + Send + Sync>;
+/// The body of the thread that tells of polls that take too long.
+type Watchdog = Arc<dyn Fn(&Scheduler) + Send + Sync>;
 
 /// Settings of a [`Runtime`].
 ///
@@ -47,7 +48,7 @@ pub struct Builder {
     event_interval: u32,
     global_queue_interval: u32,
     stall_threshold: Duration,
-    on_stall: Option<OnStall>,
+    watchdog: Option<Watchdog>,
     on_park: Option<Hook>,
     on_unpark: Option<Hook>,
     on_unhandled_panic: UnhandledPanic,
@@ -110,7 +111,7 @@ impl Builder {
             event_interval: 256,
             global_queue_interval: 61,
             stall_threshold: Duration::from_secs(1),
-            on_stall: None,
+            watchdog: None,
             on_park: None,
             on_unpark: None,
             on_unhandled_panic: UnhandledPanic::Ignore,
@@ -323,7 +324,7 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn on_stall(&mut self, f: impl Fn(&Stall) + Send + Sync + 'static) -> &mut Self {
-        self.on_stall = Some(Arc::new(f));
+        self.watchdog = Some(Arc::new(move |scheduler| scheduler.watch_for_stalls(&f)));
         self
     }
 
@@ -418,7 +419,7 @@ impl Builder {
                 event_interval: self.event_interval,
                 global_queue_interval: self.global_queue_interval,
                 stall_threshold: self.stall_threshold,
-                tells_polls: self.on_stall.is_some(),
+                tells_polls: self.watchdog.is_some(),
                 on_park: self.on_park.clone(),
                 on_unpark: self.on_unpark.clone(),
                 on_panic: self.panic_hook(inner),
@@ -447,7 +448,7 @@ impl Builder {
                     executor::PoolWorker::run(worker);
                 }
             };
-            match self.threads.start(runtime.handle.clone(), body) {
+            match self.threads.start(runtime.handle.clone(), Box::new(body)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     refused = Some(error);
@@ -470,10 +471,10 @@ impl Builder {
 
     /// A thread that ends with the workers.
     fn start_watchdog(&self, runtime: &Runtime) -> io::Result<Option<thread::JoinHandle<()>>> {
-        let Some(on_stall) = self.on_stall.clone() else { return Ok(None) };
+        let Some(watchdog) = self.watchdog.clone() else { return Ok(None) };
         let scheduler = runtime.handle.inner.scheduler.clone();
-        let builder = thread::Builder::new().name("runtime-stalls".to_owned());
-        builder.spawn(move || scheduler.watch_for_stalls(&*on_stall)).map(Some)
+        let body = Box::new(move || watchdog(&scheduler));
+        start_thread("runtime-stalls".to_owned(), None, body).map(Some)
     }
 
     /// What the panic of a task is told to. It holds no runtime alive.
@@ -522,14 +523,10 @@ impl ThreadSettings {
     fn start(
         &self,
         handle: Handle,
-        body: impl FnOnce() + Send + 'static,
+        body: Box<dyn FnOnce() + Send>,
     ) -> io::Result<thread::JoinHandle<()>> {
-        let mut builder = thread::Builder::new().name(self.name.clone());
-        if let Some(stack_size) = self.stack_size {
-            builder = builder.stack_size(stack_size);
-        }
         let (on_start, on_stop) = (self.on_start.clone(), self.on_stop.clone());
-        builder.spawn(move || {
+        let body = Box::new(move || {
             let _inside = handle.enter();
             // A hook that panics must not cost the runtime a thread.
             if let Some(on_start) = on_start {
@@ -539,7 +536,8 @@ impl ThreadSettings {
             if let Some(on_stop) = on_stop {
                 contain(|| on_stop());
             }
-        })
+        });
+        start_thread(self.name.clone(), self.stack_size, body)
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::{Handle, TWICE_AT_MOST};
-use crate::contain::{contain, dispose};
+use crate::contain::{self, contain, dispose};
 use crate::task::{CancellationToken, JoinError, JoinHandle, JoinSet, LocalKey};
 
 /// Where the code is that runs now: in which scope.
@@ -189,7 +189,7 @@ impl<E: Send + 'static> Scope<E> {
                 }
             }
         };
-        contain(|| waker.into_iter().for_each(Waker::wake));
+        waker.into_iter().for_each(contain::wake);
         if let Some(task) = refused {
             task.abort();
         }

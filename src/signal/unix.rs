@@ -6,11 +6,10 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
-use std::thread;
 
 use crate::coop;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{self, Mutex};
 use crate::sys;
 use crate::waiters::{Place, Waiters};
 
@@ -70,6 +69,7 @@ impl State {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
+#[inline]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     let state = usize::try_from(kind.0).ok().and_then(|number| STATES.get(number));
     let Some(state) = state.filter(|_| kind.can_be_handled()) else {
@@ -81,6 +81,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 }
 
 /// Makes sure that signals of a kind are counted and announced.
+#[inline]
 fn install(kind: SignalKind, state: &State) -> io::Result<()> {
     // Ordering: Acquire pairs with the Release below: the pipe and the thread are there as well.
     if state.installed.load(Ordering::Acquire) {
@@ -97,9 +98,10 @@ fn install(kind: SignalKind, state: &State) -> io::Result<()> {
     Ok(())
 }
 
+#[inline]
 fn start_thread() -> io::Result<()> {
     let (reader, writer) = UnixStream::pair()?;
-    thread::Builder::new().name("runtime-signals".to_owned()).spawn(move || announce(reader))?;
+    sync::start_thread("runtime-signals".to_owned(), None, Box::new(move || announce(reader)))?;
     // Only one caller comes this far, by the lock.
     PIPE.set(writer).map_err(|_| io::Error::other("the pipe of signals is there twice"))
 }

@@ -14,7 +14,6 @@
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -25,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::AbortHandle;
-use crate::contain::contain;
+use crate::contain::{self, contain};
 
 std::thread_local! {
     // Not behind the loom switch: nothing here is shared but two locked lists.
@@ -50,8 +49,19 @@ struct Place {
 #[derive(Default)]
 struct Mailbox {
     /// By key: a task that is woken again and again elsewhere is there once.
-    strays: Mutex<BTreeMap<usize, Waker>>,
+    strays: Mutex<Vec<Option<Waker>>>,
     orphans: Mutex<Vec<usize>>,
+}
+
+impl Mailbox {
+    /// Leaves the waker of the task `key`, and gives back the one that it left before.
+    fn stray(&self, key: usize, waker: Waker) -> Option<Waker> {
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        if strays.len() <= key {
+            strays.resize_with(key + 1, || None); // keys are dense
+        }
+        strays[key].replace(waker)
+    }
 }
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -92,8 +102,8 @@ pub(crate) fn come_home() {
         let place = with_home(|home| home.places.borrow_mut().remove(key));
         contain(|| drop(place));
     }
-    for stray in take(&mailbox.strays).into_values() {
-        contain(|| stray.wake());
+    for stray in take(&mailbox.strays).into_iter().flatten() {
+        contain::wake(stray);
     }
 }
 
@@ -124,9 +134,7 @@ impl<T> Future for LocalTask<T> {
         // Out of the table while it runs: it may spawn, and drop others.
         let taken = self.at_home(|home| home.places.borrow_mut()[self.key].future.take());
         let Some(taken) = taken else {
-            let waker = cx.waker().clone();
-            let strays = self.home.strays.lock();
-            let former = strays.unwrap_or_else(PoisonError::into_inner).insert(self.key, waker);
+            let former = self.home.stray(self.key, cx.waker().clone());
             drop(former); // not under the lock
             return Poll::Pending;
         };
@@ -181,7 +189,10 @@ mod tests {
             }
         });
         away.join().expect("it is polled away from home");
-        assert_eq!(mailbox.strays.lock().map(|strays| strays.len()).ok(), Some(1));
+        assert_eq!(
+            mailbox.strays.lock().map(|strays| strays.iter().flatten().count()).ok(),
+            Some(1)
+        );
         assert_eq!(mailbox.orphans.lock().map(|orphans| orphans.len()).ok(), Some(1));
         come_home();
         assert!(take(&mailbox.strays).is_empty() && take(&mailbox.orphans).is_empty());

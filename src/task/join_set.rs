@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use slab::Slab;
 
 use super::{AbortHandle, Id, JoinError, JoinHandle};
-use crate::contain::contain;
+use crate::contain::{self, contain};
 use crate::coop;
 use crate::sync::Mutex;
 
@@ -81,7 +81,7 @@ impl Wake for Entry {
             state.finished.push_back(self.key);
             state.waker.take()
         };
-        contain(|| waker.into_iter().for_each(Waker::wake));
+        waker.into_iter().for_each(contain::wake);
     }
 }
 

@@ -12,7 +12,7 @@ use super::current::{self, Entered};
 use super::error::Panic;
 use super::state::{Complete, Outcome, Park, Reference, Start};
 use super::{Id, OwnedTasks};
-use crate::contain::contain;
+use crate::contain;
 
 /// The right to poll a task, and the duty to run, cancel or drop this. One word.
 pub(crate) struct Runnable(TaskPtr);
@@ -182,6 +182,6 @@ fn complete(
 
 fn wake(joiner: Option<Waker>) {
     if let Some(waker) = joiner {
-        contain(|| waker.wake());
+        contain::wake(waker);
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::sleep;
-use crate::contain::contain;
+use crate::contain;
 use crate::driver::HandleRef;
 
 /// Stops the clock of the current runtime, which must be a current-thread one.
@@ -32,6 +32,7 @@ use crate::driver::HandleRef;
 /// # });
 /// ```
 #[track_caller]
+#[inline]
 pub fn pause() {
     pausable("pause").clock.pause();
 }
@@ -53,6 +54,7 @@ pub fn pause() {
 /// # });
 /// ```
 #[track_caller]
+#[inline]
 pub fn resume() {
     let handle = pausable("resume");
     handle.clock.resume();
@@ -87,6 +89,7 @@ pub fn resume() {
 /// # });
 /// ```
 #[track_caller]
+#[inline]
 pub fn advance(duration: Duration) -> Advance {
     let handle = pausable("advance");
     assert!(handle.clock.is_paused(), "`time::advance` needs a clock that `time::pause` stopped");
@@ -94,6 +97,7 @@ pub fn advance(duration: Duration) -> Advance {
 }
 
 #[track_caller]
+#[inline]
 fn pausable(caller: &str) -> HandleRef {
     let handle = sleep::current(caller);
     assert!(
@@ -116,6 +120,7 @@ pub struct Advance {
 impl Future for Advance {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(duration) = self.duration.take() else { return Poll::Ready(()) };
         let Some(now) = self.handle.clock.advance(duration) else {
@@ -130,7 +135,7 @@ impl Future for Advance {
             woken.rotate_left(first);
             for waker in woken.drain(..) {
                 // One waker that panics does not keep the others from being woken.
-                contain(|| waker.wake());
+                contain::wake(waker);
             }
             if !more {
                 break;

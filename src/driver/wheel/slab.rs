@@ -167,9 +167,12 @@ impl Slab {
         same.then_some(entry)
     }
 
-    pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
-        let chunks = self.chunks.into_iter().flatten();
-        chunks.flat_map(|chunk| chunk.entries.into_iter().filter_map(|entry| entry.waker))
+    pub(super) fn into_wakers(mut self, wakers: &mut Vec<Waker>) {
+        for chunk in self.chunks.iter_mut().flatten() {
+            for entry in &mut chunk.entries {
+                wakers.extend(entry.waker.take());
+            }
+        }
     }
 
     #[cfg(all(test, not(loom)))]
