@@ -27,6 +27,7 @@ impl Scheduler {
     ///
     /// If another thread drives the runtime.
     #[track_caller]
+    #[inline]
     pub(crate) fn turn(self: &Arc<Self>, timeout: Option<Duration>) -> io::Result<bool> {
         assert!(
             self.is_current_thread(),

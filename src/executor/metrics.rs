@@ -89,6 +89,7 @@ impl Histogram {
     ///
     /// If `share` is not between 0 and 1.
     #[track_caller]
+    #[inline]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         assert!((0.0..=1.0).contains(&share), "a share is between 0 and 1, not {share}");
         let wanted = ((self.count() as f64 * share).ceil() as u64).max(1);
@@ -101,6 +102,7 @@ impl Histogram {
 
     /// What was measured here and there: the workers' histograms make the runtime's.
     #[must_use]
+    #[inline]
     pub fn merge(&self, other: &Self) -> Self {
         Self { counts: std::array::from_fn(|bucket| self.counts[bucket] + other.counts[bucket]) }
     }

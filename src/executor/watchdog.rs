@@ -68,6 +68,7 @@ struct Seen {
 
 impl Scheduler {
     /// The body of the watchdog's thread: tells `on_stall` of each stall once, until the runtime is gone.
+    #[inline]
     pub(crate) fn watch_for_stalls(&self, on_stall: &dyn Fn(&Stall)) {
         let threshold = self.config.stall_threshold;
         let now = real_now();

@@ -407,6 +407,7 @@ impl Read for File {
         Some(self)
     }
 
+    #[inline]
     fn as_owned_dyn(&mut self) -> Option<Box<dyn DynOwnedRead + '_>> {
         Some(Box::new(self))
     }
@@ -445,6 +446,7 @@ impl Write for File {
         Some(self)
     }
 
+    #[inline]
     fn as_owned_write_dyn(&mut self) -> Option<Box<dyn DynOwnedWrite + '_>> {
         Some(Box::new(self))
     }

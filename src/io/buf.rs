@@ -441,6 +441,7 @@ impl<'a> BorrowedSliceCursor<'a> {
     }
 
     /// Receives from a socket into the first [`MAX_SLICES`] buffers with room; never zero-fills.
+    #[inline]
     pub(crate) fn recv(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
         let mut left = self.left();
         let mut count = 0;

@@ -70,6 +70,7 @@ fn poll_always(
 
 /// Reads from the front of the slice, which becomes what is left.
 impl ReadyRead for &[u8] {
+    #[inline]
     fn non_blocking_read(&mut self, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
         let n = buf.append_some(self);
         *self = &self[n..];
@@ -77,6 +78,7 @@ impl ReadyRead for &[u8] {
         Ok(NonBlocking::Ready(()))
     }
 
+    #[inline]
     fn non_blocking_read_vectored(
         &mut self,
         mut bufs: BorrowedSliceCursor<'_>,
@@ -89,6 +91,7 @@ impl ReadyRead for &[u8] {
 }
 
 impl ReadyBufRead for &[u8] {
+    #[inline]
     fn non_blocking_fill(&mut self) -> Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
@@ -106,12 +109,14 @@ impl ReadyBufRead for &[u8] {
 
 /// Reads from the cursor's position on; a position behind the end is the end.
 impl<T: AsRef<[u8]> + Send> ReadyRead for Cursor<T> {
+    #[inline]
     fn non_blocking_read(&mut self, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
         let n = buf.append_some(self.buffer());
         self.consume_buffer(n);
         Ok(NonBlocking::Ready(()))
     }
 
+    #[inline]
     fn non_blocking_read_vectored(
         &mut self,
         mut bufs: BorrowedSliceCursor<'_>,
@@ -123,6 +128,7 @@ impl<T: AsRef<[u8]> + Send> ReadyRead for Cursor<T> {
 }
 
 impl<T: AsRef<[u8]> + Send> ReadyBufRead for Cursor<T> {
+    #[inline]
     fn non_blocking_fill(&mut self) -> Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
@@ -143,6 +149,7 @@ impl<T: AsRef<[u8]> + Send> ReadyBufRead for Cursor<T> {
 
 /// Appends.
 impl ReadyWrite for Vec<u8> {
+    #[inline]
     fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
         self.try_reserve(buf.len())?;
         self.extend_from_slice(buf);
@@ -150,6 +157,7 @@ impl ReadyWrite for Vec<u8> {
         Ok(NonBlocking::Ready(buf.len()))
     }
 
+    #[inline]
     fn non_blocking_write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> Result<NonBlocking<usize>> {
         let len = total(bufs);
         self.try_reserve(len)?;
@@ -158,11 +166,13 @@ impl ReadyWrite for Vec<u8> {
         Ok(NonBlocking::Ready(len))
     }
 
+    #[inline]
     fn non_blocking_flush(&mut self) -> Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
     }
 
+    #[inline]
     fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
@@ -173,10 +183,12 @@ impl ReadyWrite for Vec<u8> {
 macro_rules! writes_as_std {
     ($([$($generics:tt)*] $ty:ty: $prepare:expr;)+) => {$(
         impl<$($generics)*> ReadyWrite for $ty {
+            #[inline]
             fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
                 self.non_blocking_write_vectored(&[IoSlice::new(buf)])
             }
 
+            #[inline]
             fn non_blocking_write_vectored(
                 &mut self,
                 bufs: &[IoSlice<'_>],
@@ -188,11 +200,13 @@ macro_rules! writes_as_std {
                 Ok(NonBlocking::Ready(n))
             }
 
+            #[inline]
             fn non_blocking_flush(&mut self) -> Result<NonBlocking<()>> {
                 coop::charge(0);
                 Ok(NonBlocking::Ready(()))
             }
 
+            #[inline]
             fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
                 coop::charge(0);
                 Ok(NonBlocking::Ready(()))
@@ -243,6 +257,7 @@ pub fn empty() -> Empty {
 }
 
 impl ReadyRead for Empty {
+    #[inline]
     fn non_blocking_read(&mut self, _: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
@@ -250,6 +265,7 @@ impl ReadyRead for Empty {
 }
 
 impl ReadyBufRead for Empty {
+    #[inline]
     fn non_blocking_fill(&mut self) -> Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
@@ -284,11 +300,13 @@ pub fn sink() -> Sink {
 macro_rules! forgets_writes {
     ($($ty:ty),+) => {$(
         impl ReadyWrite for $ty {
+            #[inline]
             fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
                 coop::charge(0);
                 Ok(NonBlocking::Ready(buf.len()))
             }
 
+            #[inline]
             fn non_blocking_write_vectored(
                 &mut self,
                 bufs: &[IoSlice<'_>],
@@ -297,11 +315,13 @@ macro_rules! forgets_writes {
                 Ok(NonBlocking::Ready(total(bufs)))
             }
 
+            #[inline]
             fn non_blocking_flush(&mut self) -> Result<NonBlocking<()>> {
                 coop::charge(0);
                 Ok(NonBlocking::Ready(()))
             }
 
+            #[inline]
             fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
                 coop::charge(0);
                 Ok(NonBlocking::Ready(()))
@@ -332,6 +352,7 @@ pub fn repeat(byte: u8) -> Repeat {
 }
 
 impl Repeat {
+    #[inline]
     fn fill(self, buf: &mut BorrowedCursor<'_>) {
         let n = buf.capacity();
         buf.ensure_init().init_mut().fill(self.0);
@@ -340,12 +361,14 @@ impl Repeat {
 }
 
 impl ReadyRead for Repeat {
+    #[inline]
     fn non_blocking_read(&mut self, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
         coop::charge(buf.capacity());
         self.fill(&mut buf);
         Ok(NonBlocking::Ready(()))
     }
 
+    #[inline]
     fn non_blocking_read_vectored(
         &mut self,
         mut bufs: BorrowedSliceCursor<'_>,

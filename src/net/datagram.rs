@@ -69,6 +69,7 @@ macro_rules! datagram {
             ///
             /// Outside a runtime, after its shutdown, and those of the operating system; the socket
             /// is closed then.
+            #[inline]
             pub fn from_std(socket: $std) -> io::Result<Self> {
                 socket.set_nonblocking(true)?;
                 Ok(Self { io: Evented::here(<$mio>::from_std(socket))? })
@@ -79,6 +80,7 @@ macro_rules! datagram {
             /// # Errors
             ///
             /// Those of the operating system; the socket is closed then.
+            #[inline]
             pub fn into_std(self) -> io::Result<$std> {
                 self.io.into_inner().map(Into::into)
             }
@@ -104,6 +106,7 @@ macro_rules! datagram {
             ///
             /// `WouldBlock` if the socket is not known to be ready: wait for
             /// [`writable`](Self::writable). Else as [`send`](Self::send).
+            #[inline]
             pub fn try_send(&self, message: &[u8]) -> io::Result<usize> {
                 self.io.send_message(message)
             }
@@ -163,6 +166,7 @@ println!(\"{words} words\");
             ///
             /// `WouldBlock` if the socket is not known to be ready: wait for
             /// [`readable`](Self::readable). Else as [`recv`](Self::recv).
+            #[inline]
             pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.io.recv_message(BorrowedBuf::from(buf).unfilled())
             }
@@ -172,6 +176,7 @@ println!(\"{words} words\");
             /// # Errors
             ///
             /// As [`try_recv`](Self::try_recv).
+            #[inline]
             pub fn try_recv_buf(&self, buf: BorrowedCursor<'_>) -> io::Result<usize> {
                 self.io.recv_message(buf)
             }
@@ -229,6 +234,7 @@ println!(\"{words} words\");
             /// # Errors
             ///
             /// As [`try_recv`](Self::try_recv).
+            #[inline]
             pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $Addr)> {
                 self.try_recv_buf_from(BorrowedBuf::from(buf).unfilled())
             }
@@ -238,6 +244,7 @@ println!(\"{words} words\");
             /// # Errors
             ///
             /// As [`try_recv`](Self::try_recv).
+            #[inline]
             pub fn try_recv_buf_from(&self, buf: BorrowedCursor<'_>) -> io::Result<(usize, $Addr)> {
                 let (count, addr) = self.io.recv_message_from(buf)?;
                 Ok((count, $addr(addr)?))
@@ -261,6 +268,7 @@ println!(\"{words} words\");
             /// # Errors
             ///
             /// As [`try_recv`](Self::try_recv).
+            #[inline]
             pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.io.peek_message(BorrowedBuf::from(buf).unfilled())
             }
@@ -283,6 +291,7 @@ println!(\"{words} words\");
             /// # Errors
             ///
             /// As [`try_recv`](Self::try_recv).
+            #[inline]
             pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, $Addr)> {
                 let (count, addr) = self.io.peek_message_from(BorrowedBuf::from(buf).unfilled())?;
                 Ok((count, $addr(addr)?))

@@ -34,6 +34,7 @@ let count = loop {
 };
 # Ok(()) }
 ```")]
+            #[inline]
             pub fn ready(
                 &self,
                 interest: Interest,
@@ -107,12 +108,14 @@ let count = loop {
             /// # Errors
             ///
             /// Those of the operating system.
+            #[inline]
             pub fn take_error(&self) -> io::Result<Option<io::Error>> {
                 self.io.take_error()
             }
         }
 
         impl fmt::Debug for $Type {
+            #[inline]
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.io.fmt(f)
             }
@@ -133,6 +136,7 @@ let count = loop {
                 self.io.registration().stop_waiting(interest);
             }
 
+            #[inline]
             fn ready(
                 &mut self,
                 interest: Interest,
@@ -151,6 +155,7 @@ let count = loop {
                 self.io.poll_ready_shared(cx, interest)
             }
 
+            #[inline]
             fn ready(
                 &mut self,
                 interest: Interest,
@@ -166,6 +171,7 @@ macro_rules! descriptor {
     ($ty:ident, $std:ty, |$this:ident| $io:expr, |$that:ident| $into:expr) => {
         #[cfg(unix)]
         impl AsFd for $ty {
+            #[inline]
             fn as_fd(&self) -> BorrowedFd<'_> {
                 let $this = self;
                 $io.as_fd()
@@ -174,6 +180,7 @@ macro_rules! descriptor {
 
         #[cfg(unix)]
         impl AsRawFd for $ty {
+            #[inline]
             fn as_raw_fd(&self) -> RawFd {
                 let $this = self;
                 $io.as_raw_fd()
@@ -183,6 +190,7 @@ macro_rules! descriptor {
         /// Takes the socket out of the runtime; it stays non-blocking.
         #[cfg(unix)]
         impl IntoRawFd for $ty {
+            #[inline]
             fn into_raw_fd(self) -> RawFd {
                 let $that = self;
                 $into.into_inner_lossy().into_raw_fd()
@@ -192,6 +200,7 @@ macro_rules! descriptor {
         /// Takes the socket out of the runtime; it stays non-blocking.
         #[cfg(unix)]
         impl From<$ty> for OwnedFd {
+            #[inline]
             fn from($that: $ty) -> Self {
                 OwnedFd::from(<$std>::from($into.into_inner_lossy()))
             }

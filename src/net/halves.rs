@@ -38,6 +38,7 @@ macro_rules! halves {
         pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
         impl fmt::Display for ReuniteError {
+            #[inline]
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the two halves are not parts of the same stream")
             }
@@ -45,6 +46,7 @@ macro_rules! halves {
 
         impl std::error::Error for ReuniteError {}
 
+        #[inline]
         pub(super) fn own(stream: $Stream) -> (OwnedReadHalf, OwnedWriteHalf) {
             let stream = Arc::new(stream);
             (OwnedReadHalf(stream.clone()), OwnedWriteHalf { stream, closes: true })
@@ -56,6 +58,7 @@ macro_rules! halves {
             /// # Errors
             ///
             /// With both halves, if they are not parts of one stream.
+            #[inline]
             pub fn reunite(self, other: OwnedWriteHalf) -> Result<$Stream, ReuniteError> {
                 if !Arc::ptr_eq(&self.0, &other.stream) {
                     return Err(ReuniteError(self, other));
@@ -71,15 +74,18 @@ macro_rules! halves {
             /// # Errors
             ///
             /// With both halves, if they are not parts of one stream.
+            #[inline]
             pub fn reunite(self, other: OwnedReadHalf) -> Result<$Stream, ReuniteError> {
                 other.reunite(self)
             }
 
             /// Drops the half and leaves the writing direction open, until the stream is closed.
+            #[inline]
             pub fn forget(mut self) {
                 self.closes = false;
             }
 
+            #[inline]
             fn close(&mut self) -> io::Result<()> {
                 self.stream.io.shutdown(Shutdown::Write)?;
                 self.closes = false;
@@ -88,6 +94,7 @@ macro_rules! halves {
         }
 
         impl Drop for OwnedWriteHalf {
+            #[inline]
             fn drop(&mut self) {
                 if self.closes {
                     // Fails only for a socket that cannot be written to any more.
@@ -129,6 +136,7 @@ macro_rules! read_half {
             ///
             /// `WouldBlock` if the stream is not known to be ready: wait for
             /// [`readable`](Self::readable). Else those of the operating system.
+            #[inline]
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 let $this = self;
                 $stream.try_read(buf)
@@ -139,6 +147,7 @@ macro_rules! read_half {
             /// # Errors
             ///
             /// As [`try_read`](Self::try_read).
+            #[inline]
             pub fn try_read_buf(&self, buf: BorrowedCursor<'_>) -> io::Result<usize> {
                 let $this = self;
                 $stream.try_read_buf(buf)
@@ -149,6 +158,7 @@ macro_rules! read_half {
             /// # Errors
             ///
             /// As [`try_read`](Self::try_read).
+            #[inline]
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 let $this = self;
                 $stream.try_read_vectored(bufs)
@@ -189,6 +199,7 @@ macro_rules! write_half {
             ///
             /// `WouldBlock` if the stream is not known to be ready: wait for
             /// [`writable`](Self::writable). Else those of the operating system.
+            #[inline]
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 let $this = self;
                 $stream.try_write(buf)
@@ -199,6 +210,7 @@ macro_rules! write_half {
             /// # Errors
             ///
             /// As [`try_write`](Self::try_write).
+            #[inline]
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 let $this = self;
                 $stream.try_write_vectored(bufs)
@@ -230,6 +242,7 @@ macro_rules! half {
             /// # Cancel safety
             ///
             /// Cancel safe.
+            #[inline]
             pub fn ready(
                 &self,
                 interest: Interest,
@@ -247,6 +260,7 @@ macro_rules! half {
             /// # Errors
             ///
             /// Those of the operating system.
+            #[inline]
             pub fn peer_addr(&self) -> io::Result<$Addr> {
                 let $this = self;
                 $stream.peer_addr()
@@ -257,11 +271,13 @@ macro_rules! half {
             /// # Errors
             ///
             /// Those of the operating system.
+            #[inline]
             pub fn local_addr(&self) -> io::Result<$Addr> {
                 let $this = self;
                 $stream.local_addr()
             }
 
+            #[inline]
             fn check(interest: Interest) -> io::Result<()> {
                 if interest.$other() {
                     let text = concat!("a ", $mine, " half never gets ready to ", $theirs);
@@ -272,6 +288,7 @@ macro_rules! half {
         }
 
         impl<$($generics)*> AsRef<$Stream> for $ty {
+            #[inline]
             fn as_ref(&self) -> &$Stream {
                 let $this = self;
                 $stream
@@ -296,6 +313,7 @@ macro_rules! half {
                 $stream.io.registration().stop_waiting(interest);
             }
 
+            #[inline]
             fn ready(
                 &mut self,
                 interest: Interest,

@@ -13,6 +13,7 @@ macro_rules! stream {
             ///
             /// Outside a runtime, after its shutdown, and those of the operating system; the stream
             /// is closed then.
+            #[inline]
             pub fn from_std(stream: $std) -> io::Result<Self> {
                 stream.set_nonblocking(true)?;
                 Ok(Self { io: Evented::here(<$mio>::from_std(stream))? })
@@ -24,6 +25,7 @@ macro_rules! stream {
             /// # Errors
             ///
             /// Those of the operating system; the stream is closed then.
+            #[inline]
             pub fn into_std(self) -> io::Result<$std> {
                 self.io.into_inner().map(Into::into)
             }
@@ -34,6 +36,7 @@ macro_rules! stream {
             ///
             /// `WouldBlock` if the stream is not known to be ready: wait for
             /// [`readable`](Self::readable). Else those of the operating system.
+            #[inline]
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.io.read(BorrowedBuf::from(buf).unfilled())
             }
@@ -43,6 +46,7 @@ macro_rules! stream {
             /// # Errors
             ///
             /// As [`try_read`](Self::try_read).
+            #[inline]
             pub fn try_read_buf(&self, buf: BorrowedCursor<'_>) -> io::Result<usize> {
                 self.io.read(buf)
             }
@@ -52,6 +56,7 @@ macro_rules! stream {
             /// # Errors
             ///
             /// As [`try_read`](Self::try_read).
+            #[inline]
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 self.io.read_slices(bufs)
             }
@@ -62,6 +67,7 @@ macro_rules! stream {
             ///
             /// `WouldBlock` if the stream is not known to be ready: wait for
             /// [`writable`](Self::writable). Else those of the operating system.
+            #[inline]
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 self.io.write(buf)
             }
@@ -71,6 +77,7 @@ macro_rules! stream {
             /// # Errors
             ///
             /// As [`try_write`](Self::try_write).
+            #[inline]
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 self.io.write_vectored(bufs)
             }
@@ -84,6 +91,7 @@ macro_rules! stream {
             /// # Errors
             ///
             /// Those of the operating system.
+            #[inline]
             pub fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
                 self.io.shutdown(how)
             }
@@ -98,6 +106,7 @@ let (mut reader, mut writer) = stream.split();
 copy(&mut reader, &mut writer).await?; // an echo server
 # Ok(()) }
 ```")]
+            #[inline]
             pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
                 (ReadHalf(self), WriteHalf(self))
             }
@@ -118,6 +127,7 @@ let mut answer = Vec::new();
 reader.read_to_end(&mut answer).await?;
 # Ok(()) }
 ```")]
+            #[inline]
             pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
                 halves::own(self)
             }
@@ -144,6 +154,7 @@ macro_rules! ready_read {
                 NonBlocking::from_result($stream.io.read(buf).map(drop))
             }
 
+            #[inline]
             fn non_blocking_read_vectored(
                 &mut self,
                 bufs: BorrowedSliceCursor<'_>,
@@ -169,6 +180,7 @@ macro_rules! ready_write {
                 NonBlocking::from_result($stream.io.write(buf))
             }
 
+            #[inline]
             fn non_blocking_write_vectored(
                 &mut self,
                 bufs: &[IoSlice<'_>],
@@ -177,10 +189,12 @@ macro_rules! ready_write {
                 NonBlocking::from_result($stream.io.write_vectored(bufs))
             }
 
+            #[inline]
             fn non_blocking_flush(&mut self) -> io::Result<NonBlocking<()>> {
                 $crate::coop::charge(0); // nothing to do, but nobody may do it all day long
                 Ok(NonBlocking::Ready(()))
             }
+            #[inline]
             fn non_blocking_shutdown(&mut self) -> io::Result<NonBlocking<()>> {
                 let $that = self;
                 $shutdown.map(NonBlocking::Ready)

@@ -84,6 +84,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// `NotConnected` if the connection was reset, and others of the operating system.
+    #[inline]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.peer_addr()
     }
@@ -93,6 +94,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -120,6 +122,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn nodelay(&self) -> io::Result<bool> {
         self.io.nodelay()
     }
@@ -129,6 +132,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.io.set_nodelay(nodelay)
     }
@@ -138,6 +142,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.ttl()
     }
@@ -147,6 +152,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.set_ttl(ttl)
     }
@@ -156,6 +162,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         self.io.socket().linger()
     }
@@ -170,6 +177,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         self.io.socket().set_linger(linger)
     }
@@ -262,6 +270,7 @@ impl TcpListener {
     ///
     /// Outside a runtime, after its shutdown, and those of the operating system; the listener is
     /// closed then.
+    #[inline]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self { io: Acceptor::new(mio::net::TcpListener::from_std(listener))? })
@@ -272,6 +281,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// Those of the operating system; the listener is closed then.
+    #[inline]
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         self.io.into_io().into_inner().map(Into::into)
     }
@@ -297,6 +307,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
+    #[inline]
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.io.poll_accept(cx).map_ok(|(io, addr)| (TcpStream { io }, addr))
     }
@@ -306,6 +317,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.io().local_addr()
     }
@@ -315,6 +327,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.io().ttl()
     }
@@ -324,6 +337,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.io().set_ttl(ttl)
     }
@@ -333,6 +347,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.io().take_error()
     }
@@ -342,10 +357,12 @@ impl Listener for TcpListener {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
+    #[inline]
     fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send {
         TcpListener::accept(self)
     }
 
+    #[inline]
     fn local_addr(&self) -> io::Result<SocketAddr> {
         TcpListener::local_addr(self)
     }
@@ -355,6 +372,7 @@ impl Accept for mio::net::TcpListener {
     type Stream = mio::net::TcpStream;
     type Addr = SocketAddr;
 
+    #[inline]
     fn accept(&self) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
         self.accept()
     }

@@ -38,6 +38,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn new_v4() -> io::Result<Self> {
         Self::new(Domain::IPV4)
     }
@@ -47,10 +48,12 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn new_v6() -> io::Result<Self> {
         Self::new(Domain::IPV6)
     }
 
+    #[inline]
     fn new(domain: Domain) -> io::Result<Self> {
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -62,6 +65,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system (`AddrInUse`).
+    #[inline]
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
         self.socket.bind(&addr.into())
     }
@@ -72,6 +76,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system; outside a runtime.
+    #[inline]
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
         TcpListener::from_std(self.socket.into())
@@ -112,6 +117,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         let addr = self.socket.local_addr()?.as_socket();
         addr.ok_or_else(|| io::Error::other("a TCP socket has an address of another family"))
@@ -122,6 +128,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket.take_error()
     }
@@ -135,6 +142,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// `InvalidInput` below a second; those of the operating system.
+    #[inline]
     pub fn set_keepalive_time(&self, silence: Duration) -> io::Result<()> {
         self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))
     }
@@ -144,6 +152,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn keepalive_time(&self) -> io::Result<Duration> {
         self.socket.tcp_keepalive_time()
     }
@@ -153,6 +162,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// `InvalidInput` below a second; those of the operating system.
+    #[inline]
     pub fn set_keepalive_interval(&self, interval: Duration) -> io::Result<()> {
         self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_interval(interval))
     }
@@ -162,6 +172,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn keepalive_interval(&self) -> io::Result<Duration> {
         self.socket.tcp_keepalive_interval()
     }
@@ -172,6 +183,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
         self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_retries(retries))
     }
@@ -181,6 +193,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn keepalive_retries(&self) -> io::Result<u32> {
         self.socket.tcp_keepalive_retries()
     }
@@ -194,6 +207,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system: there is no such interface.
+    #[inline]
     pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
         self.socket.bind_device(interface)
     }
@@ -203,6 +217,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
         self.socket.device()
     }
@@ -221,6 +236,7 @@ macro_rules! options {
             ///
             /// Those of the operating system.
             $(#[$cfg])?
+            #[inline]
             pub fn $set(&self, value: $ty) -> io::Result<()> {
                 self.socket.$setter(value)
             }
@@ -231,6 +247,7 @@ macro_rules! options {
             ///
             /// Those of the operating system.
             $(#[$cfg])?
+            #[inline]
             pub fn $get(&self) -> io::Result<$ty> {
                 self.socket.$getter()
             }
@@ -266,6 +283,7 @@ options! {
 }
 
 impl fmt::Debug for TcpSocket {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.fmt(f)
     }
@@ -273,6 +291,7 @@ impl fmt::Debug for TcpSocket {
 
 #[cfg(unix)]
 impl AsFd for TcpSocket {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -280,6 +299,7 @@ impl AsFd for TcpSocket {
 
 #[cfg(unix)]
 impl AsRawFd for TcpSocket {
+    #[inline]
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
@@ -287,6 +307,7 @@ impl AsRawFd for TcpSocket {
 
 #[cfg(unix)]
 impl IntoRawFd for TcpSocket {
+    #[inline]
     fn into_raw_fd(self) -> RawFd {
         self.socket.into_raw_fd()
     }
@@ -294,6 +315,7 @@ impl IntoRawFd for TcpSocket {
 
 #[cfg(unix)]
 impl From<TcpSocket> for OwnedFd {
+    #[inline]
     fn from(socket: TcpSocket) -> Self {
         socket.socket.into()
     }

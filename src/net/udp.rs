@@ -101,6 +101,7 @@ impl UdpSocket {
     ///
     /// `WouldBlock` if the socket is not known to be ready: wait for [`writable`](Self::writable).
     /// Else as [`send_to`](Self::send_to).
+    #[inline]
     pub fn try_send_to(&self, message: &[u8], addr: SocketAddr) -> io::Result<usize> {
         let addr = SockAddr::from(addr);
         let send = || self.io.socket().send_to_with_flags(message, &addr, sys::SEND_FLAGS);
@@ -112,6 +113,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// `NotConnected`, and others of the operating system.
+    #[inline]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.peer_addr()
     }
@@ -121,6 +123,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -140,6 +143,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of the operating system: no such interface, no multicast address, joined already.
+    #[inline]
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.io.join_multicast_v4(&group, &interface)
     }
@@ -149,6 +153,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`join_multicast_v4`](Self::join_multicast_v4).
+    #[inline]
     pub fn join_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
         self.io.join_multicast_v6(&group, interface)
     }
@@ -158,6 +163,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of the operating system: it was not joined.
+    #[inline]
     pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.io.leave_multicast_v4(&group, &interface)
     }
@@ -167,6 +173,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of the operating system: it was not joined.
+    #[inline]
     pub fn leave_multicast_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
         self.io.leave_multicast_v6(&group, interface)
     }
@@ -176,6 +183,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn only_v6(&self) -> io::Result<bool> {
         self.io.only_v6()
     }
@@ -190,6 +198,7 @@ macro_rules! options {
             /// # Errors
             ///
             /// Those of the operating system.
+            #[inline]
             pub fn $set(&self, value: $ty) -> io::Result<()> {
                 self.io.$set(value)
             }
@@ -199,6 +208,7 @@ macro_rules! options {
             /// # Errors
             ///
             /// Those of the operating system.
+            #[inline]
             pub fn $get(&self) -> io::Result<$ty> {
                 self.io.$get()
             }

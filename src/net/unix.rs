@@ -105,6 +105,7 @@ impl UnixStream {
     /// # Errors
     ///
     /// Those of the operating system; outside a runtime.
+    #[inline]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, two) = mio::net::UnixStream::pair()?;
         Ok((Self { io: Evented::here(one)? }, Self { io: Evented::here(two)? }))
@@ -115,6 +116,7 @@ impl UnixStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.peer_addr()
     }
@@ -124,6 +126,7 @@ impl UnixStream {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -166,6 +169,7 @@ impl UnixListener {
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
+    #[inline]
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
         // Std's: mio 1.2 cuts the last byte off an abstract name that begins with a NUL.
         Self::from_std(std::os::unix::net::UnixListener::bind_addr(addr)?)
@@ -177,6 +181,7 @@ impl UnixListener {
     ///
     /// Outside a runtime, after its shutdown, and those of the operating system; the listener is
     /// closed then.
+    #[inline]
     pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self { io: Acceptor::new(mio::net::UnixListener::from_std(listener))? })
@@ -187,6 +192,7 @@ impl UnixListener {
     /// # Errors
     ///
     /// Those of the operating system; the listener is closed then.
+    #[inline]
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixListener> {
         self.io.into_io().into_inner().map(Into::into)
     }
@@ -212,6 +218,7 @@ impl UnixListener {
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
+    #[inline]
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         self.io.poll_accept(cx).map_ok(|(io, addr)| (UnixStream { io }, addr))
     }
@@ -221,6 +228,7 @@ impl UnixListener {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.io().local_addr()
     }
@@ -230,6 +238,7 @@ impl UnixListener {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.io().take_error()
     }
@@ -239,10 +248,12 @@ impl Listener for UnixListener {
     type Io = UnixStream;
     type Addr = SocketAddr;
 
+    #[inline]
     fn accept(&mut self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> + Send {
         UnixListener::accept(self)
     }
 
+    #[inline]
     fn local_addr(&self) -> io::Result<SocketAddr> {
         UnixListener::local_addr(self)
     }
@@ -252,6 +263,7 @@ impl Accept for mio::net::UnixListener {
     type Stream = mio::net::UnixStream;
     type Addr = SocketAddr;
 
+    #[inline]
     fn accept(&self) -> io::Result<(mio::net::UnixStream, SocketAddr)> {
         self.accept()
     }
@@ -269,6 +281,7 @@ fn connect(addr: &SocketAddr) -> io::Result<mio::net::UnixStream> {
 
 /// Begins to connect, without blocking.
 #[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
 fn connect(addr: &SocketAddr) -> io::Result<mio::net::UnixStream> {
     let addr = address::to_sock_addr(addr)?;
     let kind = socket2::Type::STREAM.nonblocking().cloexec();

@@ -50,6 +50,7 @@ const BUFFER: usize = 64 * 1024;
 /// assert_eq!(&buf, b"hello");
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+#[inline]
 pub fn listen() -> (PipeListener, PipeConnector) {
     listen_with(BUFFER)
 }
@@ -68,6 +69,7 @@ pub fn listen() -> (PipeListener, PipeConnector) {
 /// # drop(listener); std::io::Result::Ok(()) }).unwrap();
 /// ```
 #[track_caller]
+#[inline]
 pub fn listen_with(max_buf_size: usize) -> (PipeListener, PipeConnector) {
     assert!(max_buf_size > 0, "a pipe's maximum buffer size must be greater than 0");
     let shared = Arc::new(Shared {
@@ -110,6 +112,7 @@ struct Entry {
 
 impl State {
     /// Takes the first connection, and the waker of whoever moves below the limit by that.
+    #[inline]
     fn pop(&mut self) -> Option<(DuplexStream, Option<Waker>)> {
         let Entry { stream, .. } = self.queue.pop_front()?;
         let admitted = self.queue.get_mut(BACKLOG - 1);
@@ -117,11 +120,13 @@ impl State {
     }
 
     /// Where the entry with this number is, if it was neither accepted nor refused.
+    #[inline]
     fn find(&self, number: u64) -> Option<usize> {
         self.queue.binary_search_by_key(&number, |entry| entry.number).ok()
     }
 
     /// Queues a connection, unless nobody will accept it; gives its number and whom to wake.
+    #[inline]
     fn push(&mut self, stream: DuplexStream) -> Result<(u64, Option<Waker>)> {
         if self.refused_from.is_some() {
             return Err(refused());
@@ -208,6 +213,7 @@ impl PipeListener {
     }
 
     /// `None`: there is nothing, and the waker is in its place.
+    #[inline]
     fn accept_now(&mut self, waker: Option<Waker>) -> Option<Result<DuplexStream>> {
         let mut state = self.shared.state.lock();
         let (accepted, admitted) = match state.pop() {
@@ -231,6 +237,7 @@ impl PipeListener {
 struct Accept<'a>(&'a mut PipeListener);
 
 impl Drop for Accept<'_> {
+    #[inline]
     fn drop(&mut self) {
         let waker = self.0.shared.state.lock().acceptor.take();
         drop(waker); // not in the statement above, whose lock lives to its end
@@ -238,6 +245,7 @@ impl Drop for Accept<'_> {
 }
 
 impl Drop for PipeListener {
+    #[inline]
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.refused_from = Some(state.queue.front().map_or(state.next, |entry| entry.number));
@@ -306,6 +314,7 @@ impl Clone for PipeConnector {
 }
 
 impl Drop for PipeConnector {
+    #[inline]
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.connectors -= 1;
@@ -333,6 +342,7 @@ struct Connect<'a> {
 impl Future for Connect<'_> {
     type Output = Result<DuplexStream>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::gate(cx));
         if self.waiting.is_none() {
@@ -363,6 +373,7 @@ impl Connect<'_> {
     }
 
     /// Waits until the entry is below the limit or gone.
+    #[inline]
     fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(number) = self.number() else { return Poll::Ready(Ok(())) };
         let mut waker = None;
@@ -393,6 +404,7 @@ impl Connect<'_> {
 }
 
 impl Drop for Connect<'_> {
+    #[inline]
     fn drop(&mut self) {
         let Some(number) = self.number() else { return };
         let mut state = self.shared.state.lock();

@@ -27,6 +27,7 @@ macro_rules! explicit {
             /// As there; after the shutdown of the runtime.
             ///
             $(#[$attr])*
+            #[inline]
             pub fn $name_in($($arg: $Arg,)* handle: &Handle) -> io::Result<Self> {
                 let _inside = handle.enter();
                 Self::$name($($arg),*)

@@ -58,6 +58,7 @@ pub struct BlockingMetrics {
 }
 
 impl Metrics {
+    #[inline]
     pub(super) fn of(handle: &Handle) -> Self {
         let inner = &*handle.inner;
         let (spawned_tasks, live_tasks) = inner.scheduler.task_counts();

@@ -250,6 +250,7 @@ impl Runtime {
     /// # std::io::Result::Ok(())
     /// ```
     #[track_caller]
+    #[inline]
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let _inside = self.enter();
         self.handle.inner.scheduler.turn(timeout)
@@ -273,6 +274,7 @@ impl Runtime {
     /// let runtime = runtime::Runtime::new().unwrap();
     /// assert_eq!(runtime.metrics().live_tasks, 0);
     /// ```
+    #[inline]
     pub fn metrics(&self) -> Metrics {
         self.handle.metrics()
     }
@@ -515,6 +517,7 @@ impl Handle {
     /// }
     /// # });
     /// ```
+    #[inline]
     pub fn tasks(&self) -> Vec<TaskInfo> {
         self.inner.scheduler.tasks()
     }
@@ -530,6 +533,7 @@ impl Handle {
     /// println!("{} tasks, {} sockets", metrics.live_tasks, metrics.io_registrations);
     /// # });
     /// ```
+    #[inline]
     pub fn metrics(&self) -> Metrics {
         Metrics::of(self)
     }

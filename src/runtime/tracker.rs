@@ -92,6 +92,7 @@ impl TaskTracker {
     /// ```
     #[track_caller]
     #[expect(clippy::new_without_default, reason = "it takes the current runtime, and may panic")]
+    #[inline]
     pub fn new() -> Self {
         Self::new_in(&Handle::current())
     }
@@ -103,6 +104,7 @@ impl TaskTracker {
     /// let tracker = runtime::TaskTracker::new_in(runtime.handle());
     /// tracker.spawn(async {});
     /// ```
+    #[inline]
     pub fn new_in(handle: &Handle) -> Self {
         let shared = Shared {
             table: Mutex::default(),
@@ -199,6 +201,7 @@ impl TaskTracker {
         task
     }
 
+    #[inline]
     fn enlist(
         &self,
         name: Option<Cow<'static, str>>,
@@ -322,6 +325,7 @@ impl Shared {
     }
 
     /// Cancels every task and says which they are.
+    #[inline]
     fn abort_all(&self) -> Vec<LeftTask> {
         let mut left = Vec::new();
         let mut abort = Vec::new();
@@ -340,6 +344,7 @@ impl Shared {
         left
     }
 
+    #[inline]
     fn remove(&self, key: u64) {
         let (tracked, done) = {
             let mut table = self.lock();
@@ -355,6 +360,7 @@ impl Shared {
 
 impl Table {
     /// Notes how to cancel a task, unless it has ended; whether it is to be cancelled now.
+    #[inline]
     fn started(&mut self, key: u64, abort: AbortHandle) -> bool {
         if let Some(task) = self.tasks.get_mut(&key) {
             task.abort = Some(abort);
@@ -370,6 +376,7 @@ struct Guard {
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
         self.shared.remove(self.key);
     }

@@ -54,6 +54,7 @@ pub mod unix;
 /// # Ok(())
 /// # }
 /// ```
+#[inline]
 pub fn ctrl_c() -> impl Future<Output = io::Result<()>> + Send + Sync + 'static {
     let signal = unix::signal(unix::SignalKind::interrupt());
     async move {

@@ -36,6 +36,7 @@ pub enum TaskState {
 
 impl TaskInfo {
     /// A task that is being polled.
+    #[inline]
     pub(crate) fn polled(id: Id, spawned_at: &'static Location<'static>, names: &Names) -> Self {
         Self { id, name: names.get(id), spawned_at, state: TaskState::Active }
     }
@@ -76,11 +77,13 @@ impl fmt::Display for TaskInfo {
 pub(crate) struct Names(Mutex<HashMap<Id, Name>>);
 
 impl Names {
+    #[inline]
     pub(super) fn get(&self, id: Id) -> Option<Name> {
         self.0.lock().get(&id).cloned()
     }
 
     /// Fills in the names.
+    #[inline]
     pub(crate) fn tell(&self, tasks: &mut [TaskInfo]) {
         let names = self.0.lock();
         if !names.is_empty() {
@@ -89,6 +92,7 @@ impl Names {
     }
 
     /// Gives the task that calls this a name, until the guard is dropped.
+    #[inline]
     pub(crate) fn enter(self: Arc<Self>, name: Name) -> Named {
         let id = try_id();
         if let Some(id) = id {
@@ -113,6 +117,7 @@ pub(crate) struct Named {
 }
 
 impl Drop for Named {
+    #[inline]
     fn drop(&mut self) {
         let name = self.id.and_then(|id| self.names.0.lock().remove(&id));
         drop(name);

@@ -98,6 +98,7 @@ impl CancellationToken {
     /// token.cancel();
     /// assert!(token.is_cancelled());
     /// ```
+    #[inline]
     pub fn cancel(&self) {
         for node in Family::cancel(&self.node) {
             node.waiters.wake_all();

@@ -17,6 +17,7 @@ use socket2::SockAddr;
 /// # Errors
 ///
 /// `InvalidInput` if it is too long.
+#[inline]
 pub(super) fn to_sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     let abstract_name = abstract_name(addr).map(|name| [b"\0", name].concat());
     match (&abstract_name, addr.as_pathname()) {
@@ -28,6 +29,7 @@ pub(super) fn to_sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
 
 /// What the sender of a message is called. One that has no name, and one whose name std's type cannot
 /// say (a path that fills an address to its last byte), is unnamed.
+#[inline]
 pub(super) fn of_sender(addr: SockAddr) -> io::Result<SocketAddr> {
     if let Some(name) = addr.as_abstract_namespace() {
         return from_abstract_name(name);

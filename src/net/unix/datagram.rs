@@ -63,6 +63,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
+    #[inline]
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
         Self::from_std(std::os::unix::net::UnixDatagram::bind_addr(addr)?)
     }
@@ -72,6 +73,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of the operating system; outside a runtime.
+    #[inline]
     pub fn unbound() -> io::Result<Self> {
         Self::from_std(std::os::unix::net::UnixDatagram::unbound()?)
     }
@@ -81,6 +83,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of the operating system; outside a runtime.
+    #[inline]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, two) = std::os::unix::net::UnixDatagram::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(two)?))
@@ -101,6 +104,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
+    #[inline]
     pub fn connect_addr(&self, addr: &SocketAddr) -> io::Result<()> {
         self.io.socket().connect(&to_sock_addr(addr)?)
     }
@@ -159,6 +163,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`try_send_to`](Self::try_send_to).
+    #[inline]
     pub fn try_send_to_addr(&self, message: &[u8], addr: &SocketAddr) -> io::Result<usize> {
         let addr = to_sock_addr(addr)?;
         let send = || self.io.socket().send_to_with_flags(message, &addr, sys::SEND_FLAGS);
@@ -177,6 +182,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// `NotConnected`, and others of the operating system.
+    #[inline]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.peer_addr()
     }
@@ -186,6 +192,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -195,6 +202,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
         self.io.shutdown(how)
     }

@@ -51,6 +51,7 @@ impl UnixStream {
     ///
     /// `WouldBlock` if the stream is not known to be ready: wait for [`writable`](Self::writable).
     /// Else as [`send_fds`](Self::send_fds).
+    #[inline]
     pub fn try_send_fds(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
         if bytes.is_empty() || fds.is_empty() || fds.len() > sys::MAX_FDS {
             let text = "a message with descriptors has 1 to 253 of them and at least one byte";
@@ -85,6 +86,7 @@ impl UnixStream {
     ///
     /// `WouldBlock` if the stream is not known to be ready: wait for [`readable`](Self::readable).
     /// Else as [`recv_fds`](Self::recv_fds).
+    #[inline]
     pub fn try_recv_fds(&self, buf: &mut [u8], max: usize) -> io::Result<(usize, Vec<OwnedFd>)> {
         if buf.is_empty() {
             let text = "descriptors come with at least one byte, which needs room";

@@ -42,6 +42,7 @@ use crate::net::socket::one_call;
 ///     Ok(())
 /// }
 /// ```
+#[inline]
 pub fn pipe() -> io::Result<(Sender, Receiver)> {
     let (sender, receiver) = mio_pipe::new()?;
     Ok((Sender::new(sender)?, Receiver::new(receiver)?))
@@ -79,6 +80,7 @@ pub struct Receiver {
 }
 
 impl Sender {
+    #[inline]
     fn new(io: mio_pipe::Sender) -> io::Result<Self> {
         Ok(Self { io: Some(Evented::new(io, Interest::WRITE, evented::current()?)?) })
     }
@@ -101,6 +103,7 @@ impl Sender {
     /// # Errors
     ///
     /// `BrokenPipe` if it was shut down; those of the operating system.
+    #[inline]
     pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
         let io = self.io.ok_or(io::ErrorKind::BrokenPipe)?;
         io.into_inner().map(Into::into)
@@ -111,6 +114,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`into_nonblocking_fd`](Self::into_nonblocking_fd).
+    #[inline]
     pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
         let io = self.io.ok_or(io::ErrorKind::BrokenPipe)?.into_inner()?;
         io.set_nonblocking(false)?;
@@ -142,6 +146,7 @@ impl Sender {
     ///
     /// `WouldBlock` if it is not known to be ready: wait for [`writable`](Self::writable).
     /// `BrokenPipe` if nobody can read any more, or after a shutdown.
+    #[inline]
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         let io = self.open()?;
         io.registration().try_stream_io(Interest::WRITE, buf.len(), || (&**io).write(buf))
@@ -152,12 +157,14 @@ impl Sender {
     /// # Errors
     ///
     /// As [`try_write`](Self::try_write).
+    #[inline]
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let io = self.open()?;
         let (bufs, wanted) = one_call(bufs);
         io.registration().try_stream_io(Interest::WRITE, wanted, || (&**io).write_vectored(bufs))
     }
 
+    #[inline]
     fn open(&self) -> io::Result<&Evented<mio_pipe::Sender>> {
         let io = self.io.as_ref();
         io.ok_or_else(|| {
@@ -168,6 +175,7 @@ impl Sender {
 }
 
 impl Receiver {
+    #[inline]
     fn new(io: mio_pipe::Receiver) -> io::Result<Self> {
         Ok(Self { io: Evented::new(io, Interest::READ, evented::current()?)? })
     }
@@ -190,6 +198,7 @@ impl Receiver {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
         self.io.into_inner().map(Into::into)
     }
@@ -199,6 +208,7 @@ impl Receiver {
     /// # Errors
     ///
     /// Those of the operating system.
+    #[inline]
     pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
         let io = self.io.into_inner()?;
         io.set_nonblocking(false)?;
@@ -224,6 +234,7 @@ impl Receiver {
     ///
     /// `WouldBlock` if it is not known to be ready: wait for [`readable`](Self::readable). Else
     /// those of the operating system.
+    #[inline]
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.try_read_buf(BorrowedBuf::from(buf).unfilled())
     }
@@ -234,6 +245,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`try_read`](Self::try_read).
+    #[inline]
     pub fn try_read_buf(&self, mut buf: BorrowedCursor<'_>) -> io::Result<usize> {
         if buf.capacity() == 0 {
             coop::charge(0);
@@ -260,6 +272,7 @@ fn a_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 impl Ready for Sender {
+    #[inline]
     fn poll_ready(
         &mut self,
         cx: &mut Context<'_>,
@@ -275,6 +288,7 @@ impl Ready for Sender {
         }
     }
 
+    #[inline]
     fn stop_waiting(&mut self, interest: Interest) {
         if let Some(io) = &self.io {
             io.registration().stop_waiting(interest);
@@ -283,10 +297,12 @@ impl Ready for Sender {
 }
 
 impl ReadyWrite for Sender {
+    #[inline]
     fn non_blocking_write(&mut self, buf: &[u8]) -> io::Result<NonBlocking<usize>> {
         NonBlocking::from_result(self.try_write(buf))
     }
 
+    #[inline]
     fn non_blocking_write_vectored(
         &mut self,
         bufs: &[IoSlice<'_>],
@@ -294,11 +310,13 @@ impl ReadyWrite for Sender {
         NonBlocking::from_result(self.try_write_vectored(bufs))
     }
 
+    #[inline]
     fn non_blocking_flush(&mut self) -> io::Result<NonBlocking<()>> {
         coop::charge(0);
         Ok(NonBlocking::Ready(()))
     }
 
+    #[inline]
     fn non_blocking_shutdown(&mut self) -> io::Result<NonBlocking<()>> {
         coop::charge(0);
         self.io = None;
@@ -307,6 +325,7 @@ impl ReadyWrite for Sender {
 }
 
 impl Ready for Receiver {
+    #[inline]
     fn poll_ready(
         &mut self,
         cx: &mut Context<'_>,
@@ -316,12 +335,14 @@ impl Ready for Receiver {
         self.io.registration().poll_ready(cx, interest)
     }
 
+    #[inline]
     fn stop_waiting(&mut self, interest: Interest) {
         self.io.registration().stop_waiting(interest);
     }
 }
 
 impl ReadyRead for Receiver {
+    #[inline]
     fn non_blocking_read(&mut self, buf: BorrowedCursor<'_>) -> io::Result<NonBlocking<()>> {
         NonBlocking::from_result(self.try_read_buf(buf).map(drop))
     }
@@ -334,6 +355,7 @@ leaf_io!(impl Read for Receiver);
 ///
 /// If it was shut down: its descriptor is closed then.
 impl AsFd for Sender {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         let io = self.io.as_ref();
         io.expect("a pipe's sender that was shut down has no descriptor any more").as_fd()
@@ -344,30 +366,35 @@ impl AsFd for Sender {
 ///
 /// If it was shut down: its descriptor is closed then.
 impl AsRawFd for Sender {
+    #[inline]
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
 impl AsFd for Receiver {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.as_fd()
     }
 }
 
 impl AsRawFd for Receiver {
+    #[inline]
     fn as_raw_fd(&self) -> RawFd {
         self.io.as_raw_fd()
     }
 }
 
 impl fmt::Debug for Sender {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Sender").field(&self.io).finish()
     }
 }
 
 impl fmt::Debug for Receiver {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Receiver").field(&self.io).finish()
     }

@@ -89,6 +89,7 @@ impl TcpSocket {
     /// let listener = socket.listen_in(1024, runtime.handle())?;
     /// # std::io::Result::Ok(())
     /// ```
+    #[inline]
     pub fn listen_in(self, backlog: u32, handle: &Handle) -> io::Result<TcpListener> {
         let _inside = handle.enter();
         self.listen(backlog)

@@ -43,6 +43,7 @@ impl Family {
         Self::add(&parent.family, Some(parent))
     }
 
+    #[inline]
     fn add(family: &Arc<Self>, parent: Option<&Node>) -> Arc<Node> {
         let mut members = family.0.lock();
         if parent.is_some_and(Node::is_cancelled) {
@@ -58,6 +59,7 @@ impl Family {
     }
 
     /// Marks a node and all below it as cancelled and gives them; nothing the second time.
+    #[inline]
     pub(super) fn cancel(node: &Node) -> Vec<Arc<Node>> {
         let mut members = node.family.0.lock();
         if node.is_cancelled() {
@@ -85,6 +87,7 @@ impl Family {
     }
 
     /// The last token of a node is gone.
+    #[inline]
     pub(super) fn leave(node: &Node) {
         let mut members = node.family.0.lock();
         if node.is_cancelled() {
@@ -100,6 +103,7 @@ impl Family {
 
 impl Members {
     /// Takes out a ghost that has one child or none. Then its parent may be the next.
+    #[inline]
     fn thin_out(&mut self, mut key: Option<usize>) {
         while let Some(ghost) = key {
             let member = &self.0[ghost];
@@ -124,6 +128,7 @@ impl Members {
     }
 
     /// Makes `key`, which has no parent, the first child of `parent`.
+    #[inline]
     fn link(&mut self, key: usize, parent: usize) {
         let next = self.0[parent].first_child.replace(key);
         let member = &mut self.0[key];
@@ -134,6 +139,7 @@ impl Members {
     }
 
     /// Takes `key` out of its parent's children.
+    #[inline]
     fn unlink(&mut self, key: usize) {
         let member = &mut self.0[key];
         let (parent, previous, next) =
