@@ -1,6 +1,9 @@
 //! What the assertions are written with: patterns of bytes, wakers that count, single polls.
 
-use runtime::io::{BorrowedBuf, Interest, NonBlocking, Readiness, ReadyRead, ReadyWrite, Write};
+use futures::future::{Either, select};
+use runtime::io::{
+    BorrowedBuf, Interest, NonBlocking, Read, Readiness, ReadyRead, ReadyWrite, Write,
+};
 use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, Result};
 use std::pin::{Pin, pin};
@@ -121,6 +124,17 @@ pub(super) fn fill<W: ReadyWrite>(writer: &mut W, chunk: &[u8], waker: &Waker) -
         }
         assert!(wrong < SPURIOUS, "it says that it is ready and would block, again and again");
         assert!(written < MORE_THAN_ANY_STREAM_HOLDS, "it never says that it is full");
+    }
+}
+
+/// Reads until the writer's waker is called. That may take all that was written: sockets say that there
+/// is space when much of it is. And it may be before all has come: adapters keep some back.
+pub(super) async fn drain_until<R: Read>(woken: &Woken, reader: &mut R) {
+    let mut buf = vec![0; 64 << 10];
+    while let Either::Right((read, _)) =
+        select(pin!(woken.wait()), pin!(reader.read(&mut buf))).await
+    {
+        assert!(read.unwrap() > 0, "the stream ended");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Other crates' I/O traits on our streams, and the other way round: by their own extension traits,
-//! and by our conformance suite through both adapters in a row.
+//! by our conformance suite through both adapters in a row, and in loops that must give way.
 
+mod fairness;
 mod futures_io;
 mod hyper_rt;
 mod rows;

@@ -7,7 +7,6 @@ use std::task::Context;
 
 use bytes::BytesMut;
 use futures::join;
-use runtime::Builder;
 use runtime::compat::{Compat, FromTokio};
 use runtime::io::{BufReader, BufWriter, ReadyStream, ReadyWrite, Write, duplex};
 use runtime::net::UnixStream;
@@ -138,39 +137,6 @@ fn each_direction_keeps_its_own_waker() {
     assert_eq!((reading.count(), writing.count()), (1, 0));
     futures::executor::block_on(AsyncReadExt::read_u8(&mut right)).unwrap();
     assert_eq!((reading.count(), writing.count()), (1, 1));
-}
-
-/// On one thread, beside a task that copies for ever by tokio's loop, and another that reads and
-/// writes what is always ready: the ticker gets its turns.
-#[test]
-fn a_foreign_loop_that_is_always_ready_starves_nobody() {
-    let runtime = Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let copying = runtime::spawn(async {
-            let mut from = Compat::new(runtime::io::repeat(7));
-            tokio::io::copy(&mut from, &mut Compat::new(runtime::io::sink())).await
-        });
-        let talking = runtime::spawn(async {
-            let (mut left, mut right) = duplex(64);
-            loop {
-                AsyncWriteExt::write_all(&mut left, b"x").await.unwrap();
-                AsyncReadExt::read_u8(&mut right).await.unwrap();
-            }
-        });
-        let nothing = runtime::spawn(async {
-            let (_left, mut right) = duplex(64);
-            loop {
-                AsyncReadExt::read(&mut right, &mut []).await.unwrap();
-            }
-        });
-        for _ in 0..1000 {
-            runtime::task::yield_now().await;
-        }
-        assert!(!copying.is_finished() && !talking.is_finished() && !nothing.is_finished());
-        copying.cancel().await.unwrap_err();
-        let _ = talking.cancel().await;
-        let _ = nothing.cancel().await;
-    });
 }
 
 #[test]
