@@ -8,15 +8,61 @@
 //! It wakes nobody: whoever moves it looks at the timers afterwards. The flag in front of the lock
 //! makes an untouched clock cost no more than `std::time::Instant::now`. The flag is only ever set
 //! and guards no data (the lock does), so that `Relaxed` is enough for it.
+//!
+//! Asking the operating system costs as much as setting a timer otherwise does. So each thread
+//! remembers what it was told last, and [`Clock::has_come`] asks only about deadlines that this does
+//! not answer.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
+/// A deadline that is later than a thread's last look by this much is taken to lie ahead. Less would
+/// save nothing: such a timer is about to fire, which costs more than a look.
+const AHEAD: Duration = Duration::from_millis(1);
+/// How often a thread trusts one look.
+const TRUST: u32 = 16;
+
+std::thread_local! {
+    /// Not behind the loom switch: it belongs to one thread.
+    static LAST_LOOK: Look = const { Look { ahead: Cell::new(None), trust: Cell::new(0) } };
+}
+
+/// What a thread knows of the time without asking.
+struct Look {
+    /// [`AHEAD`] of what the clock showed.
+    ahead: Cell<Option<Instant>>,
+    /// So often yet.
+    trust: Cell<u32>,
+}
+
+impl Look {
+    #[inline]
+    fn note(&self, now: Instant) {
+        self.ahead.set(now.checked_add(AHEAD));
+        self.trust.set(TRUST);
+    }
+
+    /// Whether the look was taken well ahead of `deadline`.
+    #[inline]
+    fn is_before(&self, deadline: Instant) -> bool {
+        let trust = self.trust.get();
+        let is_before = trust > 0 && self.ahead.get().is_some_and(|ahead| ahead <= deadline);
+        if is_before {
+            self.trust.set(trust - 1);
+        }
+        is_before
+    }
+}
+
 /// The time of day for callers that belong to no runtime.
+#[inline]
 pub(crate) fn real_now() -> Instant {
-    Instant::now()
+    let now = Instant::now();
+    LAST_LOOK.with(|look| look.note(now));
+    now
 }
 
 /// See the [module](self).
@@ -65,6 +111,18 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         if self.is_touched() { self.course.lock().now() } else { real_now() }
+    }
+
+    /// Whether `deadline` has come, as far as is worth knowing: a deadline well ahead of the last look
+    /// that this thread took, for itself or another runtime, is taken to lie ahead still.
+    ///
+    /// That is wrong if no look was taken for longer than [`AHEAD`], as in one long poll. Then the
+    /// timer fires when somebody looks; and every so often this is a look itself, so that a deadline
+    /// is seen even by who never gives way. On a clock that was ever paused the answer is exact.
+    #[inline]
+    pub(crate) fn has_come(&self, deadline: Instant) -> bool {
+        let lies_ahead = !self.is_touched() && LAST_LOOK.with(|look| look.is_before(deadline));
+        !lies_ahead && self.now() >= deadline
     }
 
     /// Lets users pause this clock: the builder of a current-thread runtime says so.
@@ -143,6 +201,31 @@ mod tests {
         assert_eq!(clock.now(), start + Duration::from_secs(3600));
         assert_eq!(clock.advance(Duration::MAX), None);
         assert_eq!(clock.now(), start + Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_deadline_is_taken_to_lie_ahead_of_an_old_look_but_not_for_ever() {
+        let clock = Clock::new(false);
+        let deadline = clock.now() + 3 * AHEAD;
+        while Instant::now() < deadline {} // in one long poll
+        let said_no = (0..2 * TRUST).take_while(|_| !clock.has_come(deadline)).count();
+        assert_eq!(said_no, TRUST as usize);
+        assert!(clock.has_come(deadline), "what was seen once stays so");
+    }
+
+    #[test]
+    fn a_deadline_near_the_last_look_gets_an_exact_answer() {
+        let clock = Clock::new(false);
+        assert!(clock.has_come(clock.now()));
+        let deadline = real_now() + AHEAD / 2;
+        while Instant::now() < deadline {}
+        assert!(clock.has_come(deadline));
+        // And so does every one on a clock that was stopped.
+        clock.pause();
+        let deadline = clock.now() + 100 * AHEAD;
+        assert!(!clock.has_come(deadline));
+        clock.advance(100 * AHEAD);
+        assert!(clock.has_come(deadline));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The future that every other one of this module is built on.
 //!
-//! A [`Sleep`] is in one of four states. `Ahead`, `Idle`: nobody knows of it but its owner;
-//! resetting and dropping it takes no lock. `Registered`: a poll had to wait, so a shard of its
+//! A [`Sleep`] is in one of three states. `Idle`: nobody knows of it but its owner; resetting and
+//! dropping it takes no lock. `Registered`: a poll had to wait, so a shard of its
 //! runtime's timers holds its deadline and a waker. The timer may have fired meanwhile; then the
 //! key names nothing any more and its task has been woken. `Elapsed`: a poll has said so.
 
@@ -15,9 +15,6 @@ use super::Instant;
 use crate::coop;
 use crate::driver::timers::{Key, Registered, Watch};
 use crate::driver::{Handle, HandleRef};
-
-/// See [`State::Ahead`].
-const AHEAD: Duration = Duration::from_millis(1);
 
 /// Waits until `duration` has passed.
 ///
@@ -42,7 +39,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep::after(duration, current("sleep"))
 }
 
-/// Waits until `deadline` has come.
+/// Waits until `deadline` has come, which it may have already (see [accuracy](crate::time#accuracy)).
 ///
 /// # Panics
 ///
@@ -101,10 +98,6 @@ pub struct Sleep {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// Like `Idle`, and the deadline was at least [`AHEAD`] when this was made. The first poll need
-    /// not ask the clock again, which would cost as much as the rest of it. (Should the deadline
-    /// have come after all, then the timer fires when a worker next looks.)
-    Ahead,
     Idle,
     Registered(Key),
     Elapsed,
@@ -114,8 +107,7 @@ impl Sleep {
     /// Waits by the timers of `handle`.
     pub(crate) fn after(duration: Duration, handle: HandleRef) -> Self {
         let deadline = Instant::from(handle.clock.now()).saturating_add(duration);
-        let state = if duration >= AHEAD { State::Ahead } else { State::Idle };
-        Self { handle, deadline, state }
+        Self::at(deadline, handle)
     }
 
     /// Waits by the timers of `handle`.
@@ -185,11 +177,8 @@ impl Sleep {
         }
         match self.state {
             State::Elapsed => Poll::Ready(()),
-            State::Idle if self.now() >= self.deadline => self.elapsed(),
-            State::Ahead if self.handle.clock.is_touched() && self.now() >= self.deadline => {
-                self.elapsed()
-            }
-            State::Ahead | State::Idle => {
+            State::Idle if self.has_come() => self.elapsed(),
+            State::Idle => {
                 let waker = cx.waker().clone();
                 let deadline = self.deadline.into_std();
                 match self.handle.timers.insert(self.handle.shard(), deadline, waker) {
@@ -231,6 +220,11 @@ impl Sleep {
         if registered.unpark {
             self.handle.unpark();
         }
+    }
+
+    /// Whether the deadline has come, or nearly: see [`Clock::has_come`](crate::driver::clock::Clock).
+    fn has_come(&self) -> bool {
+        self.handle.clock.has_come(self.deadline.into_std())
     }
 
     /// The time on the clock of its runtime.

@@ -524,3 +524,44 @@ async fn timers_of_tasks_that_move_between_workers_fire_and_never_early() {
         time::timeout(Duration::from_secs(10), task).await.expect("it hangs").unwrap();
     }
 }
+
+/// Computes until `deadline`, without a look at the runtime's clock.
+fn compute_until(deadline: std::time::Instant) {
+    while std::time::Instant::now() < deadline {}
+}
+
+#[runtime::test]
+async fn a_deadline_that_passed_within_one_poll_is_seen_although_the_task_never_gives_way() {
+    let deadline = std::time::Instant::now() + ms(5);
+    poll_fn(|_| {
+        compute_until(deadline);
+        // A timer that is made anew each time, as in a loop around `select!`.
+        let polls = (1..).find(|_| poll(&mut time::sleep_until(deadline.into())).is_ready());
+        assert!(polls <= Some(17), "{polls:?} polls");
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn a_deadline_that_passed_unseen_fires_at_the_next_look() {
+    for workers in 0..3 {
+        let runtime = match workers {
+            0 => runtime::Builder::new_current_thread().build().expect("a runtime can be built"),
+            workers => multi_thread(workers),
+        };
+        never_hangs(move || {
+            let late = || async {
+                let deadline = std::time::Instant::now() + ms(5);
+                compute_until(deadline);
+                time::sleep_until(deadline.into()).await;
+                assert!(time::timeout_at(deadline.into(), pending::<()>()).await.is_err());
+            };
+            runtime.block_on(async {
+                let task = runtime.spawn(late());
+                late().await;
+                task.await.expect("it does not panic");
+            });
+        });
+    }
+}
