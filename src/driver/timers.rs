@@ -128,10 +128,7 @@ impl Timers {
         waker: Waker,
     ) -> Result<Registered, Waker> {
         let deadline = self.deadline(deadline);
-        let id = self.shards[shard].with(|wheel| match wheel {
-            Some(wheel) => Ok(wheel.insert(deadline, waker, shard as u16)),
-            None => Err(waker),
-        })?;
+        let id = self.shards[shard].insert(deadline, waker, shard as u16)?;
         Ok(Registered { key: Key { id }, unpark: self.leader_misses(shard, deadline) })
     }
 
@@ -307,7 +304,7 @@ impl Timers {
 
     fn nanos(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.base);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
     }
 
     fn instant(&self, nanos: u64) -> Option<Instant> {
@@ -324,6 +321,17 @@ impl Shard {
         // Ordering: Relaxed. The owner reads what it stored itself; others take it as a hint, or
         // pair by the fences in `begin_wait` and `leader_sleeps_past`.
         self.next_deadline.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn insert(&self, deadline: u64, waker: Waker, tag: u16) -> Result<TimerId, Waker> {
+        let mut wheel = self.wheel.lock();
+        let Some(wheel) = &mut *wheel else { return Err(waker) };
+        if deadline < self.next() {
+            // Ordering: as in `with`.
+            self.next_deadline.store(deadline, Ordering::Relaxed);
+        }
+        Ok(wheel.insert(deadline, waker, tag))
     }
 
     /// Runs `f` on the wheel and publishes the next deadline. `f` runs nothing of a user's.

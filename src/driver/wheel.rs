@@ -5,16 +5,18 @@
 //!
 //! # How it works
 //!
-//! Eleven levels of 64 slots cover all 64 bits of a deadline, six bits a level; a slot of level 0
-//! is one nanosecond wide, of level 3 a quarter of a millisecond, of level 5 a second. A timer sits
-//! at the level of the highest six bits in which its deadline differs from `elapsed`, in the slot
+//! Eight levels of 256 slots cover all 64 bits of a deadline, eight bits a level; a slot of level 0
+//! is one nanosecond wide, of level 2 65 µs, of level 3 17 ms, of level 4 four seconds. A timer sits
+//! at the level of the highest eight bits in which its deadline differs from `elapsed`, in the slot
 //! that those bits name. Hence all timers of a level are earlier than all of the next one, and the
-//! slots of a level are in order: the earliest slot is two `trailing_zeros` away. Each slot keeps a
-//! lower bound of its deadlines, so that the owner learns the *earliest deadline*, not merely the
-//! beginning of a slot, without walking a list or waking up early to cascade.
+//! slots of a level are in order: the earliest slot is found by its bit. Each slot keeps a lower
+//! bound of its deadlines, so that the owner learns the *earliest deadline*, not merely the beginning
+//! of a slot, without walking a list or waking up early to cascade.
 //!
-//! When a slot is due, `elapsed` jumps to its bound; timers with just that deadline fire from where
-//! they sit, the others move down. A timer that is cancelled before its slot is due never moves.
+//! When a slot is due, its whole list is taken at once. What is due by then fires from there, sorted;
+//! the others move down. Only a list that is too long for that moves down as a whole. So a timer
+//! moves once or twice before it fires, each time at the price of a cache miss, and one that is
+//! cancelled before its slot is due never moves.
 //!
 //! # What holds
 //!
@@ -31,14 +33,12 @@ use std::fmt;
 use std::task::Waker;
 
 use slab::{Entry, NIL, Slab};
+use slots::{Place, Slots};
 
 mod slab;
+mod slots;
 #[cfg(all(test, not(loom)))]
 mod tests;
-
-const BITS: u32 = 6;
-const SLOTS: usize = 1 << BITS;
-const LEVELS: usize = 11;
 
 /// Names a timer until it fires or is removed; afterwards it names nothing. 12 bytes.
 ///
@@ -56,16 +56,13 @@ pub(super) struct TimerId {
 /// See the [module](self).
 pub(super) struct Wheel {
     elapsed: u64,
-    /// The slot that is being emptied. Its lower levels must wait until it is.
+    /// The slot whose list was too long to be taken at once. Its lower levels must wait for the rest.
     due: Option<Place>,
     inserted: u64,
-    /// One bit for each level that is not empty.
-    used: u32,
-    /// One bit for each slot that is not empty.
-    occupied: [u64; LEVELS],
-    /// A kilobyte each, made when first needed.
-    levels: [Option<Box<Level>>; LEVELS],
+    slots: Slots,
     slab: Slab,
+    /// What is in hand while a slot is emptied: deadlines and timers.
+    batch: Vec<(u64, u32)>,
 }
 
 impl Wheel {
@@ -74,17 +71,16 @@ impl Wheel {
             elapsed: 0,
             due: None,
             inserted: 0,
-            used: 0,
-            occupied: [0; LEVELS],
-            levels: [const { None }; LEVELS],
+            slots: Slots::new(),
             slab: Slab::new(),
+            batch: Vec::new(),
         }
     }
 
     pub(super) fn insert(&mut self, deadline: u64, waker: Waker, tag: u16) -> TimerId {
         let id = self.slab.insert(deadline, waker, self.inserted, tag);
         self.inserted += 1;
-        self.link(id.index);
+        self.link(id.index, deadline);
         id
     }
 
@@ -104,7 +100,7 @@ impl Wheel {
         entry.deadline = deadline;
         if earlier {
             self.unlink(id.index);
-            self.link(id.index);
+            self.link(id.index, deadline);
         }
         true
     }
@@ -120,10 +116,11 @@ impl Wheel {
     }
 
     /// No timer fires before this; `None` if there is no timer.
+    #[inline]
     pub(super) fn next_deadline(&self) -> Option<u64> {
         match self.due {
-            Some(place) if self.is_occupied(place) => Some(self.elapsed),
-            _ => self.first().map(|place| self.slot(place).earliest),
+            Some(place) if self.slots.is_occupied(place) => Some(self.elapsed),
+            _ => self.slots.first().map(|(_, earliest)| earliest),
         }
     }
 
@@ -131,38 +128,72 @@ impl Wheel {
     /// `steps` timers were looked at. `true`: there may be more.
     pub(super) fn fire(&mut self, now: u64, mut steps: usize, woken: &mut Vec<Waker>) -> bool {
         loop {
-            let place = match self.due {
-                Some(place) => place,
-                None => {
-                    let Some(place) = self.first() else {
-                        return false;
-                    };
-                    let earliest = self.slot(place).earliest;
-                    if earliest > now {
-                        return false;
-                    }
-                    self.elapsed = self.elapsed.max(earliest);
-                    self.due = Some(place);
-                    place
-                }
+            let unfinished = self.due.take().filter(|place| self.slots.is_occupied(*place));
+            let Some(place) = unfinished.or_else(|| self.enter_due_slot(now)) else {
+                return false;
             };
-            while self.is_occupied(place) {
-                if steps == 0 {
-                    return true;
-                }
-                steps -= 1;
-                let index = self.slot(place).head;
-                self.unlink(index);
-                if self.slab[index].deadline <= self.elapsed {
-                    woken.push(self.slab.remove(index));
-                } else {
-                    // Never into the slot it came from: `elapsed` lies inside that one, so that
-                    // every later deadline differs from it at a lower level or in another slot.
-                    self.link(index);
-                }
+            if steps == 0 {
+                self.due = Some(place);
+                return true;
             }
-            self.due = None;
+            steps -= self.empty(place, unfinished.is_none().then_some(now), steps, woken);
         }
+    }
+
+    /// The earliest slot, if it is due, and `elapsed` inside it.
+    fn enter_due_slot(&mut self, now: u64) -> Option<Place> {
+        let (place, earliest) = self.slots.first()?;
+        if earliest > now {
+            return None;
+        }
+        self.elapsed = self.elapsed.max(earliest);
+        Some(place)
+    }
+
+    /// Takes timers from the front of a slot's list, `limit` at most; how many.
+    ///
+    /// If `now` is given and these are all, then those that are due by then fire. Else only those
+    /// do that no other can precede. What does not fire moves to where it belongs by now.
+    fn empty(
+        &mut self,
+        place: Place,
+        now: Option<u64>,
+        limit: usize,
+        woken: &mut Vec<Waker>,
+    ) -> usize {
+        let mut batch = std::mem::take(&mut self.batch);
+        let list = self.slots.list(place).expect("a slot that is due is not empty");
+        let mut next = list.head;
+        while next != NIL && batch.len() < limit {
+            let entry = &self.slab[next];
+            batch.push((entry.deadline, next));
+            next = entry.next;
+        }
+        let taken = batch.len();
+        let entered = self.elapsed;
+        if next != NIL {
+            list.head = next;
+            self.slab[next].prev = NIL;
+            self.due = Some(place);
+        } else {
+            self.slots.vacate(place);
+            if let Some(now) = now {
+                self.elapsed = entered.max(now.min(place.end(entered)));
+            }
+        }
+        // Never into the slot that they come from: `elapsed` lies inside that one, so that every
+        // later deadline differs from it at a lower level or in another slot.
+        batch.retain(|&(deadline, index)| {
+            let due = deadline <= self.elapsed;
+            if !due {
+                self.link(index, deadline);
+            }
+            due
+        });
+        sort(&mut batch, entered);
+        woken.extend(batch.drain(..).map(|(_, index)| self.slab.remove(index)));
+        self.batch = batch;
+        taken
     }
 
     /// Moves every waker there is into `wakers`, in no order.
@@ -174,42 +205,12 @@ impl Wheel {
         self.slab.len()
     }
 
-    fn is_occupied(&self, place: Place) -> bool {
-        self.occupied[place.level()] & place.bit() != 0
-    }
-
-    /// The earliest slot that holds a timer.
-    fn first(&self) -> Option<Place> {
-        if self.used == 0 {
-            return None;
-        }
-        let level = self.used.trailing_zeros() as usize;
-        Some(Place::new(level, self.occupied[level].trailing_zeros()))
-    }
-
-    fn slot(&self, place: Place) -> &Slot {
-        let level = self.levels[place.level()].as_ref();
-        &level.expect("a slot in use is in a level that exists").slots[place.slot()]
-    }
-
-    fn link(&mut self, index: u32) {
-        let deadline = self.slab[index].deadline;
+    fn link(&mut self, index: u32, deadline: u64) {
         let place = Place::of(self.elapsed, deadline.max(self.elapsed));
-        let vacant = !self.is_occupied(place);
-        let level = self.levels[place.level()].get_or_insert_default();
-        let slot = &mut level.slots[place.slot()];
-        let prev = if vacant {
-            self.occupied[place.level()] |= place.bit();
-            self.used |= 1 << place.level();
-            slot.head = index;
-            slot.earliest = deadline;
-            NIL
-        } else {
-            slot.earliest = slot.earliest.min(deadline);
-            self.slab[slot.tail].next = index;
-            slot.tail
-        };
-        slot.tail = index;
+        let prev = self.slots.append(place, index, deadline);
+        if prev != NIL {
+            self.slab[prev].next = index;
+        }
         let entry = &mut self.slab[index];
         entry.place = place;
         entry.prev = prev;
@@ -224,21 +225,31 @@ impl Wheel {
         if next != NIL {
             self.slab[next].prev = prev;
         }
-        if prev != NIL && next != NIL {
-            return;
-        }
-        let level = self.levels[place.level()].as_mut();
-        let slot =
-            &mut level.expect("a linked timer is in a level that exists").slots[place.slot()];
         match (prev, next) {
-            (NIL, NIL) => {
-                let occupied = &mut self.occupied[place.level()];
-                *occupied &= !place.bit();
-                self.used &= !(u32::from(*occupied == 0) << place.level());
+            (NIL, NIL) => self.slots.vacate(place),
+            (NIL, _) | (_, NIL) => {
+                let list = self.slots.list(place).expect("a timer's slot is not empty");
+                if prev == NIL {
+                    list.head = next;
+                } else {
+                    list.tail = prev;
+                }
             }
-            (NIL, next) => slot.head = next,
-            (prev, _) => slot.tail = prev,
+            _ => {}
         }
+    }
+}
+
+/// By deadline, or order of arrival if they are equal or were late, before `entered`, on arrival.
+///
+/// By insertion: there are few, and std's stable sort would be seven kilobytes of code.
+fn sort(batch: &mut [(u64, u32)], entered: u64) {
+    for number in 1..batch.len() {
+        let timer = batch[number];
+        let goes_first = |other: &(u64, u32)| other.0.max(entered) <= timer.0.max(entered);
+        let at = batch[..number].partition_point(goes_first);
+        batch.copy_within(at..number, at + 1);
+        batch[at] = timer;
     }
 }
 
@@ -249,53 +260,5 @@ impl fmt::Debug for Wheel {
             .field("next_deadline", &self.next_deadline())
             .field("len", &self.len())
             .finish_non_exhaustive()
-    }
-}
-
-struct Level {
-    slots: [Slot; SLOTS],
-}
-
-impl Default for Level {
-    fn default() -> Self {
-        Self { slots: [Slot { head: NIL, tail: NIL, earliest: 0 }; SLOTS] }
-    }
-}
-
-/// A list of timers, meaningful while its bit in `occupied` is set.
-#[derive(Clone, Copy)]
-struct Slot {
-    head: u32,
-    tail: u32,
-    /// No timer of the list has an earlier deadline.
-    earliest: u64,
-}
-
-/// A level and a slot in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place(u16);
-
-impl Place {
-    fn new(level: usize, slot: u32) -> Self {
-        Self((level << BITS) as u16 | slot as u16)
-    }
-
-    /// Where a timer with the deadline `at`, which is not before `elapsed`, belongs.
-    fn of(elapsed: u64, at: u64) -> Self {
-        // The last bit is set so that equal numbers belong to level 0.
-        let level = ((elapsed ^ at) | 1).ilog2() / BITS;
-        Self::new(level as usize, (at >> (level * BITS)) as u32 % SLOTS as u32)
-    }
-
-    fn level(self) -> usize {
-        usize::from(self.0 >> BITS)
-    }
-
-    fn slot(self) -> usize {
-        usize::from(self.0) % SLOTS
-    }
-
-    fn bit(self) -> u64 {
-        1 << self.slot()
     }
 }

@@ -7,7 +7,8 @@
 use std::ops::{Index, IndexMut};
 use std::task::Waker;
 
-use super::{Place, TimerId};
+use super::TimerId;
+use super::slots::Place;
 
 /// The index of no entry.
 pub(super) const NIL: u32 = u32::MAX;
@@ -47,7 +48,7 @@ impl Chunk {
                     prev: NIL,
                     generation_low: 0,
                     generation_high: 0,
-                    place: Place(0),
+                    place: Place::NOWHERE,
                 }
             }; CHUNK],
         })
@@ -106,7 +107,7 @@ impl Slab {
             prev: NIL,
             generation_low: id.generation_low,
             generation_high: id.generation_high,
-            place: Place(0),
+            place: Place::NOWHERE,
         };
         self.len += 1;
         id
