@@ -20,6 +20,13 @@
 //! At least one sees the other: either the leader sleeps no longer than the new deadline, or the
 //! inserter is told to unpark it. The first one to be told so takes the leader's mark away, so that
 //! a burst of inserts makes one syscall.
+//!
+//! # Who wakes up for a timer
+//!
+//! One thread, not every one that has timers. The leader sleeps until the earliest deadline of all
+//! who sleep. Who goes to sleep beside it ([`Timers::own_wait`]) says so and fences, as an inserter
+//! does: if the leader wakes up early enough for it, it sleeps until it is called, for whoever leads
+//! next knows of it; else it keeps time for itself.
 
 use std::fmt;
 use std::task::Waker;
@@ -195,7 +202,12 @@ impl Timers {
 
     /// The earliest of all shards' next deadlines.
     pub(crate) fn next_deadline_any(&self) -> Option<Instant> {
-        self.instant(self.shards.iter().map(Shard::next).min()?)
+        self.next_deadline_of(|_| true)
+    }
+
+    /// The earliest next deadline of the foreign shard and those that `is_meant`.
+    pub(crate) fn next_deadline_of(&self, is_meant: impl Fn(usize) -> bool) -> Option<Instant> {
+        self.instant(self.earliest(is_meant))
     }
 
     /// How many timers there are. Takes every shard's lock, one after the other.
@@ -231,26 +243,45 @@ impl Timers {
         more
     }
 
-    /// Tells inserters that the caller, the leader, is about to sleep, and returns until when it
-    /// may: the earliest deadline of `shards` and the foreign shard.
-    pub(crate) fn begin_wait(&self, shards: &[usize]) -> Option<Instant> {
-        // Ordering: Relaxed store, then the fence, which pairs with the one in `leader_misses`: the
-        // loads below see a deadline stored before that fence, or its inserter sees this store.
+    /// Tells the others that the caller, the leader, is about to sleep, and returns until when it
+    /// may: the earliest deadline of the shards that have nobody else who looks after them. The
+    /// foreign one is always one of these.
+    pub(crate) fn begin_wait(&self, has_nobody: impl Fn(usize) -> bool) -> Option<Instant> {
+        // Ordering: Relaxed store, then the fence, which pairs with the ones in `leader_sleeps_past`
+        // and `own_wait`: the loads below see what was stored before that fence, or the other side
+        // sees this store.
         self.waiting_until.store(NEVER, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let own = shards.iter().map(|shard| self.shards[*shard].next()).min();
-        let foreign = self.shards[self.foreign_shard()].next();
-        let until = own.map_or(foreign, |own| own.min(foreign));
+        let until = self.earliest(has_nobody);
         // Ordering: Relaxed. It only spares inserters of later deadlines the unpark. If it hides
         // the mark of one who took `NEVER` away, that one unparks this thread in any case.
         self.waiting_until.store(until, Ordering::Relaxed);
         self.instant(until)
     }
 
+    fn earliest(&self, is_meant: impl Fn(usize) -> bool) -> u64 {
+        let (foreign, own) = self.shards.split_last().expect("there is a foreign shard");
+        let own = own.iter().enumerate().filter(|(shard, _)| is_meant(*shard));
+        own.map(|(_, shard)| shard.next()).fold(foreign.next(), u64::min)
+    }
+
     /// The leader is awake again.
     pub(crate) fn end_wait(&self) {
         // Ordering: Relaxed. Inserters that still see the old value unpark once too often.
         self.waiting_until.store(NOT_WAITING, Ordering::Relaxed);
+    }
+
+    /// For an owner of a shard who is about to sleep and is marked as such: until when, as far as
+    /// nobody else looks after its timers. A leader who sleeps no longer than their next deadline
+    /// does: it and all who follow it see the mark.
+    pub(crate) fn own_wait(&self, shard: usize) -> Option<Instant> {
+        let deadline = self.shards[shard].next();
+        // Ordering: the fence pairs with the one in `begin_wait`: who reads the mark of a wait that is
+        // over has fenced before the next one did, which then sees that this one sleeps.
+        fence(Ordering::SeqCst);
+        let until = self.waiting_until.load(Ordering::Relaxed);
+        let is_covered = until != NOT_WAITING && until <= deadline;
+        if is_covered { None } else { self.instant(deadline) }
     }
 
     /// For an owner of a shard who goes away (or sleeps without a look at it): whether the leader
@@ -319,7 +350,7 @@ impl Shard {
     #[inline]
     fn next(&self) -> u64 {
         // Ordering: Relaxed. The owner reads what it stored itself; others take it as a hint, or
-        // pair by the fences in `begin_wait` and `leader_sleeps_past`.
+        // pair by the fences in `begin_wait`, `own_wait` and `leader_sleeps_past`.
         self.next_deadline.load(Ordering::Relaxed)
     }
 

@@ -343,10 +343,6 @@ impl Scheduler {
         self.workers == 0
     }
 
-    pub(super) fn foreign_shard(&self) -> usize {
-        timer_shards(self.workers) - 1
-    }
-
     pub(crate) fn is_shut_down(&self) -> bool {
         // Ordering: Acquire pairs with `begin_shutdown`; the cases that must not miss it fence.
         self.shut_down.load(Ordering::Acquire)

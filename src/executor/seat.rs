@@ -108,8 +108,7 @@ impl Seat {
             worker.count_park();
         }
         if !injected && !worker.lead(at_most, &mut woken) {
-            let deadline = scheduler.driver_handle.timers.next_deadline(worker.core.index);
-            worker.sleep_as_thread(deadline, at_most);
+            worker.sleep_as_thread(at_most);
         }
         scheduler.guest.set_running(true);
         worker.awake(woken);

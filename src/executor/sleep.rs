@@ -98,25 +98,25 @@ impl Worker {
         self.held_watch.set(watch);
         let at_most = watch.then(|| self.until_look());
         if appointed && watch || !self.lead(at_most, woken) {
-            let deadline = self.scheduler.driver_handle.timers.next_deadline(index);
-            self.sleep_as_thread(deadline, at_most);
+            self.sleep_as_thread(at_most);
         }
     }
 
     /// Sleeps without the driver, after a short look for what may come at once.
-    pub(super) fn sleep_as_thread(&self, deadline: Option<Instant>, at_most: Option<Duration>) {
+    pub(super) fn sleep_as_thread(&self, at_most: Option<Duration>) {
         let scheduler = &*self.scheduler;
+        let timers = &scheduler.driver_handle.timers;
         // One at a time, besides the one who leads.
         let spins = scheduler.spinner.try_lock();
         let found = spins.is_some()
             && self.spin.until(
-                self.until(deadline, at_most),
+                self.until(timers.next_deadline(self.core.index), at_most),
                 real_now, // a paused clock would never end it
                 || self.parker.take_token() || self.has_work_for_me(),
             );
         drop(spins);
         if !found {
-            let timeout = self.until(deadline, at_most);
+            let timeout = self.until(timers.own_wait(self.core.index), at_most);
             self.parker.park_thread(timeout.map(|timeout| timeout.max(SHORTEST_PARK)));
         }
     }
@@ -131,15 +131,15 @@ impl Worker {
         let scheduler = &*self.scheduler;
         let Some(mut driver) = scheduler.driver.try_lock() else { return false };
         let handle = &*scheduler.driver_handle;
-        // The guest's timers too: its thread may have left.
-        let shards = [self.core.index, scheduler.workers, scheduler.foreign_shard()];
-        let next = shards.iter().filter_map(|&shard| handle.timers.next_deadline(shard)).min();
+        // Of the others who sleep, too, and of the guest, whose thread may have left.
+        let has_nobody = |shard| !scheduler.runs(shard);
+        let next = handle.timers.next_deadline_of(has_nobody);
         let found = self.spin.until(self.until(next, at_most), real_now, || {
             let _ = driver.turn(handle, Some(Duration::ZERO), woken);
             !woken.is_empty() || self.parker.take_token() || self.has_work_for_me()
         });
         let turned = found || {
-            let deadline = handle.timers.begin_wait(&shards);
+            let deadline = handle.timers.begin_wait(has_nobody);
             // On a paused clock one that is there now came after the look for where to jump to.
             let jumps =
                 deadline.is_some() && handle.clock.is_paused() && (scheduler.config.may_advance)();

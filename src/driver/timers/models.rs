@@ -180,8 +180,8 @@ fn a_timer_that_is_inserted_while_the_runtime_ends_is_refused_or_handed_out() {
 }
 
 /// Sleeps as the leader does until it knows of `deadline`; a deadlock if nobody unparks it.
-fn lead(timers: &Timers, shards: &[usize], deadline: Instant) {
-    while timers.begin_wait(shards) != Some(deadline) {
+fn lead(timers: &Timers, deadline: Instant) {
+    while timers.begin_wait(|_| true) != Some(deadline) {
         thread::park();
         timers.end_wait();
     }
@@ -200,7 +200,7 @@ fn the_leader_never_sleeps_past_a_deadline_of_a_foreign_thread() {
                 leader.unpark();
             }
         });
-        lead(&timers, &[0], base + ms(1));
+        lead(&timers, base + ms(1));
         inserting.join().unwrap();
         fire(&timers, base + ms(1));
     });
@@ -220,8 +220,36 @@ fn the_leader_learns_of_the_earliest_of_two_deadlines_by_one_unpark() {
                 }
             })
         });
-        lead(&timers, &[0], base + ms(1));
+        lead(&timers, base + ms(1));
         inserting.into_iter().for_each(|inserting| inserting.join().unwrap());
+        fire(&timers, base + ms(2));
+    });
+}
+
+#[test]
+fn a_sleeper_that_leaves_its_timers_to_the_leader_is_known_to_the_next_one_who_leads() {
+    loom::model(|| {
+        let (timers, base) = timers(2);
+        let (_, foreign) = waker(&timers);
+        let (_, own) = waker(&timers);
+        let _ = insert(&timers, 1, base + ms(1), foreign);
+        let parked = Arc::new(AtomicBool::new(false));
+        let sleeping = (Arc::clone(&timers), Arc::clone(&parked));
+        let sleeping = thread::spawn(move || {
+            let (timers, parked) = sleeping;
+            let _ = insert(&timers, 0, base + ms(2), own);
+            parked.store(true, Ordering::Release); // as `Idle::park` does
+            fence(Ordering::SeqCst);
+            timers.own_wait(0)
+        });
+        let is_parked = |_| parked.load(Ordering::Relaxed);
+        let first = timers.begin_wait(is_parked);
+        assert_eq!(first, Some(base + ms(1)));
+        timers.end_wait();
+        fire(&timers, base + ms(1));
+        let second = timers.begin_wait(is_parked);
+        let own = sleeping.join().unwrap();
+        assert!(own == Some(base + ms(2)) || second == Some(base + ms(2)));
         fire(&timers, base + ms(2));
     });
 }
@@ -240,7 +268,7 @@ fn the_leader_learns_of_the_deadlines_of_an_owner_who_leaves() {
                 leader.unpark();
             }
         });
-        lead(&timers, &[0, 1], base + ms(1));
+        lead(&timers, base + ms(1));
         leaving.join().unwrap();
         fire(&timers, base + ms(1));
     });

@@ -94,27 +94,44 @@ fn only_an_earlier_deadline_of_a_foreign_thread_unparks_the_leader_and_only_once
     assert!(!insert(&timers, 2, base + ms(100)).unpark, "nobody sleeps");
     let _ = insert(&timers, 0, base + ms(50));
     let _ = insert(&timers, 1, base + ms(40));
-    assert_eq!(timers.begin_wait(&[0]), Some(base + ms(50)));
+    assert_eq!(timers.begin_wait(|shard| shard == 0), Some(base + ms(50)));
     assert!(!insert(&timers, 0, base + ms(1)).unpark, "the owner looks for itself");
     assert!(!insert(&timers, 2, base + ms(60)).unpark);
     assert!(insert(&timers, 2, base + ms(49)).unpark);
     assert!(!insert(&timers, 2, base + ms(48)).unpark, "it is being unparked");
     timers.end_wait();
-    assert_eq!(timers.begin_wait(&[0, 1]), Some(base + ms(1)));
+    assert_eq!(timers.begin_wait(|_| true), Some(base + ms(1)));
     timers.end_wait();
     assert!(!insert(&timers, 2, base).unpark);
 
     let (timers, base) = self::timers(3);
-    assert_eq!(timers.begin_wait(&[0, 1]), None);
+    assert_eq!(timers.begin_wait(|_| true), None);
     assert!(!timers.hand_over(1));
     let _ = insert(&timers, 1, base + ms(1));
     assert!(timers.hand_over(1), "its owner leaves, the leader does not know of the deadline");
     timers.end_wait();
-    assert_eq!(timers.begin_wait(&[0]), None);
+    assert_eq!(timers.begin_wait(|shard| shard == 0), None);
     let key = insert(&timers, 2, base + ms(9)).key;
     timers.end_wait();
-    assert_eq!(timers.begin_wait(&[0]), Some(base + ms(9)));
+    assert_eq!(timers.begin_wait(|shard| shard == 0), Some(base + ms(9)));
     assert!(timers.reset(key, base + ms(8), 2).expect("it has not fired").unpark);
+}
+
+#[test]
+fn who_sleeps_beside_the_leader_keeps_time_only_for_what_the_leader_would_miss() {
+    let (timers, base) = timers(3);
+    let _ = insert(&timers, 0, base + ms(5));
+    assert_eq!(timers.own_wait(0), Some(base + ms(5)), "nobody leads");
+    assert_eq!(timers.own_wait(1), None, "no timers");
+    let _ = insert(&timers, 1, base + ms(4));
+    assert_eq!(timers.begin_wait(|shard| shard == 1), Some(base + ms(4)), "the other one runs");
+    assert_eq!(timers.own_wait(0), None);
+    let _ = insert(&timers, 0, base + ms(3));
+    assert_eq!(timers.own_wait(0), Some(base + ms(3)));
+    timers.end_wait();
+    assert_eq!(timers.own_wait(1), Some(base + ms(4)));
+    assert_eq!(timers.begin_wait(|_| true), Some(base + ms(3)));
+    timers.end_wait();
 }
 
 #[test]
