@@ -248,7 +248,7 @@ impl Timers {
     /// foreign one is always one of these.
     pub(crate) fn begin_wait(&self, has_nobody: impl Fn(usize) -> bool) -> Option<Instant> {
         // Ordering: Relaxed store, then the fence, which pairs with the ones in `leader_sleeps_past`
-        // and `own_wait`: the loads below see what was stored before that fence, or the other side
+        // and before `own_wait`: the loads below see what was stored before that fence, or the other side
         // sees this store.
         self.waiting_until.store(NEVER, Ordering::Relaxed);
         fence(Ordering::SeqCst);
@@ -271,14 +271,14 @@ impl Timers {
         self.waiting_until.store(NOT_WAITING, Ordering::Relaxed);
     }
 
-    /// For an owner of a shard who is about to sleep and is marked as such: until when, as far as
-    /// nobody else looks after its timers. A leader who sleeps no longer than their next deadline
+    /// For an owner of a shard who is about to sleep, has said so and fenced: until when, as far
+    /// as nobody else looks after its timers. A leader who sleeps no longer than their next deadline
     /// does: it and all who follow it see the mark.
     pub(crate) fn own_wait(&self, shard: usize) -> Option<Instant> {
         let deadline = self.shards[shard].next();
-        // Ordering: the fence pairs with the one in `begin_wait`: who reads the mark of a wait that is
-        // over has fenced before the next one did, which then sees that this one sleeps.
-        fence(Ordering::SeqCst);
+        // Ordering: Relaxed. The caller has fenced since it said that it sleeps, which pairs with the
+        // fence in `begin_wait`: who reads the mark of a wait that is over here has fenced before the
+        // next one did, which then sees that this one sleeps.
         let until = self.waiting_until.load(Ordering::Relaxed);
         let is_covered = until != NOT_WAITING && until <= deadline;
         if is_covered { None } else { self.instant(deadline) }
@@ -350,7 +350,7 @@ impl Shard {
     #[inline]
     fn next(&self) -> u64 {
         // Ordering: Relaxed. The owner reads what it stored itself; others take it as a hint, or
-        // pair by the fences in `begin_wait`, `own_wait` and `leader_sleeps_past`.
+        // pair by the fences in `begin_wait` and `leader_sleeps_past`, and before `own_wait`.
         self.next_deadline.load(Ordering::Relaxed)
     }
 
