@@ -15,10 +15,15 @@ use super::evented::Evented;
 use super::face::{descriptor, waits};
 use super::socket::Socket as _;
 use super::stream::{ready_read, ready_write, stream};
+use super::tcp_socket::TcpSocket;
 use crate::io_core::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness, Ready,
     ReadyRead, ReadyWrite, leaf_io,
 };
+
+/// How many connections of a listener wait at most to be accepted. Those that come in a crowd beyond it
+/// are not heard: their system tries again after a second.
+const BACKLOG: u32 = 1024;
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 
@@ -247,7 +252,8 @@ pub struct TcpListener {
 impl TcpListener {
     /// Listens on the first of the addresses that can be bound. Port 0 takes a free one.
     ///
-    /// On Unix, `SO_REUSEADDR` is set, so that a server can be restarted at once.
+    /// There is room for 1024 connections that nobody has accepted; [`TcpSocket::listen`] takes another
+    /// number. On Unix, `SO_REUSEADDR` is set, so that a server can be restarted at once.
     ///
     /// # Errors
     ///
@@ -259,7 +265,12 @@ impl TcpListener {
     /// Cancel safe.
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
         first_of(addr, async |addr| {
-            Ok(Self { io: Acceptor::new(mio::net::TcpListener::bind(addr)?)? })
+            let socket = TcpSocket::for_addr(addr)?;
+            if cfg!(unix) {
+                socket.set_reuseaddr(true)?;
+            }
+            socket.bind(addr)?;
+            socket.listen(BACKLOG)
         })
         .await
     }

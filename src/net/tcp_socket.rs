@@ -53,6 +53,11 @@ impl TcpSocket {
         Self::new(Domain::IPV6)
     }
 
+    /// A socket that may be bound or connected to such an address.
+    pub(super) fn for_addr(addr: SocketAddr) -> io::Result<Self> {
+        Self::new(Domain::for_address(addr))
+    }
+
     #[inline]
     fn new(domain: Domain) -> io::Result<Self> {
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;

@@ -134,3 +134,24 @@ fn accepting_without_descriptors_fails_once_and_goes_on_by_itself() {
         drop((client, second));
     });
 }
+
+/// A crowd is not sent away for a second because nobody was quick enough to accept.
+#[test]
+fn a_listener_has_room_for_hundreds_who_wait() {
+    if !is_child("a_listener_has_room_for_hundreds_who_wait") {
+        return;
+    }
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let crowd = most.trim().parse::<usize>().unwrap().min(300);
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let addr = listener.local_addr().unwrap();
+    // One that does not fit waits for ever, as nobody accepts.
+    let connect = |_| std::net::TcpStream::connect_timeout(&addr, runtime_tests::rig::LIMIT);
+    let waiting = (0..crowd).map(connect).collect::<Result<Vec<_>, _>>().unwrap();
+    runtime.block_on(async {
+        for _ in &waiting {
+            listener.accept().await.unwrap();
+        }
+    });
+}
