@@ -216,29 +216,60 @@ impl Timers {
         self.shards.iter().map(len).sum()
     }
 
-    /// Moves the wakers of due timers of every shard into `woken`. The caller wakes them.
+    /// Moves the wakers of due timers of every shard into `woken`, in the order of their deadlines. The
+    /// caller wakes them.
     ///
     /// A call looks at a few thousand timers of a shard at most. `true`: more may be due; then the
     /// shard's next deadline stays in the past, so that its owner does not sleep.
     pub(crate) fn fire(&self, now: Instant, woken: &mut Vec<Waker>) -> bool {
+        self.fire_shards(now, usize::MAX, woken, |_| ())
+    }
+
+    /// The same for at most so many timers, of one shard at most half of them. If more are due at one time,
+    /// the rest of them takes turns with later ones from then on.
+    pub(crate) fn fire_some(&self, now: Instant, most: usize, woken: &mut Vec<Waker>) {
+        self.fire_shards(now, most, woken, Wheel::set_aside);
+    }
+
+    /// `leave`: what to do with a wheel that has more.
+    #[inline]
+    fn fire_shards(
+        &self,
+        now: Instant,
+        mut most: usize,
+        woken: &mut Vec<Waker>,
+        leave: impl Fn(&mut Wheel),
+    ) -> bool {
         let now = self.nanos(now).min(LATEST - 1);
         let mut more = false;
         for shard in &self.shards {
             if shard.next() > now {
                 continue;
             }
+            // The others may have as many due, and must not be passed over.
+            let part = most.div_ceil(2).max(1);
+            let before = woken.len();
             for hold in 1..=HOLDS {
                 // Before the lock is taken: growing may be slow.
                 woken.reserve(STEPS);
-                let unfinished = shard.with(|wheel| match wheel {
-                    Some(wheel) => wheel.fire(now, STEPS, woken),
-                    None => false,
+                let steps = STEPS.min(part - (woken.len() - before));
+                let enough = shard.with(|wheel| {
+                    let Some(wheel) = wheel else { return true };
+                    if !wheel.fire(now, steps, woken) {
+                        return true;
+                    }
+                    let enough = hold == HOLDS || woken.len() - before == part;
+                    if enough {
+                        leave(wheel);
+                        more = true;
+                    }
+                    enough
                 });
-                if !unfinished {
+                if enough {
                     break;
                 }
-                more |= hold == HOLDS;
             }
+            most = most.saturating_sub(woken.len() - before);
         }
         more
     }

@@ -18,22 +18,30 @@
 //! moves once or twice before it fires, each time at the price of a cache miss, and one that is
 //! cancelled before its slot is due never moves.
 //!
+//! # A crowd
+//!
+//! While a long list is emptied, the slots behind it wait. If it holds a million timers, that would hold up
+//! those of everybody else for as long as a million tasks run. So whoever has done enough for now may
+//! [set the rest aside](Wheel::set_aside), which costs nothing: from then on it takes turns with the slots that
+//! come later. It is emptied from both ends, because a timer that only happens to be in the slot is where it
+//! was put before or after the crowd came. This is where the order of deadlines ends.
+//!
 //! # What holds
 //!
-//! * Nothing fires early; timers fire in the order of their deadlines. Timers with equal deadlines
-//!   fire in the order in which they were inserted, unless that was between two calls that empty
-//!   one slot.
+//! * Nothing fires early; timers fire in the order of their deadlines, those that were set aside left
+//!   out. Timers with equal deadlines fire in the order in which they were inserted, unless that was
+//!   between two calls that empty one slot.
 //! * Insertion, removal and resetting are O(1). Resetting to a *later* deadline only stores it: the
 //!   timer moves when the old deadline passes.
 //! * No value of a deadline is special: there is no sentinel, and nothing is added to a deadline.
 //! * `elapsed` never exceeds the latest `now`; the reported next deadline never exceeds the true
-//!   one (after removals it may be earlier, which costs one empty look).
+//!   one (after removals it may be earlier, which costs one empty look), or is `elapsed`.
 
 use std::fmt;
 use std::task::Waker;
 
 use slab::{Entry, NIL, Slab};
-use slots::{Place, Slots};
+use slots::{List, Place, Slots};
 
 mod slab;
 mod slots;
@@ -58,6 +66,7 @@ pub(super) struct Wheel {
     elapsed: u64,
     /// The slot whose list was too long to be taken at once. Its lower levels must wait for the rest.
     due: Option<Place>,
+    aside: Aside,
     inserted: u64,
     slots: Slots,
     slab: Slab,
@@ -70,6 +79,7 @@ impl Wheel {
         Self {
             elapsed: 0,
             due: None,
+            aside: Aside { head: NIL, tail: NIL, goes_first: false, from_tail: false },
             inserted: 0,
             slots: Slots::new(),
             slab: Slab::new(),
@@ -119,6 +129,7 @@ impl Wheel {
     #[inline]
     pub(super) fn next_deadline(&self) -> Option<u64> {
         match self.due {
+            _ if !self.aside.is_empty() => Some(self.elapsed),
             Some(place) if self.slots.is_occupied(place) => Some(self.elapsed),
             _ => self.slots.first().map(|(_, earliest)| earliest),
         }
@@ -127,16 +138,61 @@ impl Wheel {
     /// Moves wakers of timers with a deadline of at most `now` into `woken`, and stops after
     /// `steps` timers were looked at. `true`: there may be more.
     pub(super) fn fire(&mut self, now: u64, mut steps: usize, woken: &mut Vec<Waker>) -> bool {
+        if self.aside.is_empty() {
+            return self.fire_slots(now, &mut steps, woken);
+        }
+        self.aside.goes_first ^= true;
+        if self.aside.goes_first && self.fire_aside(now, &mut steps, woken) {
+            return true;
+        }
+        self.fire_slots(now, &mut steps, woken) || self.fire_aside(now, &mut steps, woken)
+    }
+
+    /// What is left of a long list waits for no other and holds up no other any more.
+    pub(super) fn set_aside(&mut self) {
+        let Some(place) = self.due.take() else { return };
+        let Some(List { head, tail, .. }) = self.slots.list(place).copied() else { return };
+        self.slots.vacate(place);
+        if self.aside.is_empty() {
+            self.aside.head = head;
+        } else {
+            self.slab[self.aside.tail].next = head;
+            self.slab[head].prev = self.aside.tail;
+        }
+        self.aside.tail = tail;
+    }
+
+    fn fire_aside(&mut self, now: u64, steps: &mut usize, woken: &mut Vec<Waker>) -> bool {
+        while !self.aside.is_empty() {
+            if *steps == 0 {
+                return true;
+            }
+            *steps -= 1;
+            self.aside.from_tail ^= true;
+            let index = if self.aside.from_tail { self.aside.tail } else { self.aside.head };
+            self.unlink(index);
+            let deadline = self.slab[index].deadline;
+            if deadline <= now {
+                woken.push(self.slab.remove(index));
+            } else {
+                self.link(index, deadline);
+            }
+        }
+        false
+    }
+
+    #[inline]
+    fn fire_slots(&mut self, now: u64, steps: &mut usize, woken: &mut Vec<Waker>) -> bool {
         loop {
             let unfinished = self.due.take().filter(|place| self.slots.is_occupied(*place));
             let Some(place) = unfinished.or_else(|| self.enter_due_slot(now)) else {
                 return false;
             };
-            if steps == 0 {
+            if *steps == 0 {
                 self.due = Some(place);
                 return true;
             }
-            steps -= self.empty(place, unfinished.is_none().then_some(now), steps, woken);
+            *steps -= self.empty(place, unfinished.is_none().then_some(now), *steps, woken);
         }
     }
 
@@ -226,6 +282,15 @@ impl Wheel {
             self.slab[next].prev = prev;
         }
         match (prev, next) {
+            // Its place is not that of a timer that was set aside.
+            (NIL, _) | (_, NIL) if self.aside.head == index || self.aside.tail == index => {
+                if prev == NIL {
+                    self.aside.head = next;
+                }
+                if next == NIL {
+                    self.aside.tail = prev;
+                }
+            }
             (NIL, NIL) => self.slots.vacate(place),
             (NIL, _) | (_, NIL) => {
                 let list = self.slots.list(place).expect("a timer's slot is not empty");
@@ -237,6 +302,22 @@ impl Wheel {
             }
             _ => {}
         }
+    }
+}
+
+/// What was left of long lists.
+struct Aside {
+    head: u32,
+    tail: u32,
+    /// Whether it had the last turn.
+    goes_first: bool,
+    /// Which end had.
+    from_tail: bool,
+}
+
+impl Aside {
+    fn is_empty(&self) -> bool {
+        self.head == NIL
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use super::guest::enter_async;
 use super::scheduler::Scheduler;
 use super::seat::{BATCH, Seat};
+use super::worker::CROWD;
 use crate::sync::Arc;
 
 impl Scheduler {
@@ -44,7 +45,7 @@ impl Scheduler {
         self.driver_handle.timers.end_wait();
 
         let worker = seat.worker();
-        worker.turn(self.driver_handle.clock.now());
+        worker.turn(self.driver_handle.clock.now(), CROWD);
         if self.run_ready(&seat) == 0 && timeout != Some(Duration::ZERO) {
             seat.sleep(timeout, || false);
             self.run_ready(&seat);

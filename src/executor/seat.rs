@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::park::Parker;
 use super::scheduler::Scheduler;
-use super::worker::{Entered, Worker};
+use super::worker::{CROWD, Entered, Worker};
 use crate::coop::Budget;
 use crate::driver::clock::real_now;
 use crate::sync::Arc;
@@ -127,7 +127,7 @@ impl Seat {
             return false;
         }
         // I/O that is ready goes before time.
-        worker.turn(handle.clock.now());
+        worker.turn(handle.clock.now(), CROWD);
         if root_is_woken()
             || !worker.core.queue.shared().is_empty()
             || !scheduler.injector.is_empty()
@@ -136,7 +136,7 @@ impl Seat {
         }
         let Some(deadline) = handle.timers.next_deadline_any() else { return false };
         handle.clock.advance_to(deadline);
-        worker.turn(handle.clock.now());
+        worker.turn(handle.clock.now(), CROWD);
         true
     }
 

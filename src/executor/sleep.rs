@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::idle::WATCH_PERIOD;
-use super::worker::Worker;
+use super::worker::{CROWD, Worker};
 use crate::contain::contain;
 use crate::coop::Budget;
 use crate::driver::clock::real_now;
@@ -77,7 +77,7 @@ impl Worker {
         self.left_park.set(true);
         self.budget.set(Budget::FULL);
         self.last_look.set(now);
-        self.scheduler.driver_handle.timers.fire(now, &mut woken);
+        self.scheduler.driver_handle.timers.fire_some(now, CROWD, &mut woken);
         self.dispatch(woken);
         now
     }

@@ -39,6 +39,9 @@ use crate::task::{After, Runnable};
 const TURN_PERIOD: Duration = Duration::from_micros(100);
 /// The most polls between two looks at the clock. A look costs some 25 ns.
 const MAX_STRIDE: u32 = 16;
+/// How many due timers are fired at once, at most, and how many tasks may wait here for that to be done. A
+/// million tasks whose sleeps end together would else be queued before anyone who comes a little later.
+pub(super) const CROWD: usize = 2048;
 /// The most tasks taken from the injector at once.
 const MAX_PULL: usize = 128;
 
@@ -411,6 +414,8 @@ impl Worker {
         let now = handle.clock.now();
         let since = now.saturating_duration_since(self.last_look.replace(now));
         self.count_stall(since);
+        let polls = if sampled { 1 } else { self.stride.get() };
+        let timers = self.timers_after(polls);
         if !sampled {
             // Half as many polls if they took long, twice as many if they were short.
             let stride = self.stride.get();
@@ -420,14 +425,13 @@ impl Worker {
 
         let (last_turn, at_tick) = self.last_turn.get();
         let tick = self.counters.turns.get();
-        let polls = tick - at_tick;
         if now.saturating_duration_since(last_turn) >= TURN_PERIOD
-            || polls >= self.scheduler.config.event_interval.into()
+            || tick - at_tick >= self.scheduler.config.event_interval.into()
         {
             self.last_turn.set((now, tick));
-            self.turn(now);
+            self.turn(now, timers);
         } else {
-            self.fire_timers(now);
+            self.fire_timers(now, timers);
         }
         let sample = self.sampler.begin(&self.counters);
         self.countdown.set(if sample { 1 } else { self.stride.get() });
@@ -450,10 +454,16 @@ impl Worker {
         }
     }
 
+    /// How many timers may be fired after so many polls: where a crowd waits already, as many as have
+    /// been polled, so that it does not grow.
+    fn timers_after(&self, polls: u32) -> usize {
+        CROWD.saturating_sub(self.core.queue.shared().len()).max(polls as usize)
+    }
+
     /// Collects what timers and the driver have to say, without waiting, and wakes it.
-    pub(super) fn turn(&self, now: Instant) {
+    pub(super) fn turn(&self, now: Instant, timers: usize) {
         let mut woken = self.woken.take();
-        self.scheduler.driver_handle.timers.fire(now, &mut woken);
+        self.scheduler.driver_handle.timers.fire_some(now, timers, &mut woken);
         if let Some(mut driver) = self.scheduler.driver.try_lock() {
             // An error leaves nothing undone that a later turn would not do.
             let _ = driver.turn(&self.scheduler.driver_handle, Some(Duration::ZERO), &mut woken);
@@ -461,9 +471,9 @@ impl Worker {
         self.dispatch(woken);
     }
 
-    fn fire_timers(&self, now: Instant) {
+    fn fire_timers(&self, now: Instant, timers: usize) {
         let mut woken = self.woken.take();
-        self.scheduler.driver_handle.timers.fire(now, &mut woken);
+        self.scheduler.driver_handle.timers.fire_some(now, timers, &mut woken);
         self.dispatch(woken);
     }
 

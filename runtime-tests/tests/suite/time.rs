@@ -243,6 +243,44 @@ async fn d08_many_timers_on_one_tick_leave_room_for_others_on_many_threads() {
     d08(ms(500)).await;
 }
 
+/// A timer that is due after thousands of others does not wait until all of them have run.
+#[runtime::test]
+async fn k09_a_later_timer_gets_through_a_crowd() {
+    const CROWD: usize = 20_000;
+    let registered = || runtime::Handle::current().metrics().timers;
+    let mut patience = ms(500);
+    let (mut crowd, went_first) = loop {
+        let done = Arc::new(AtomicUsize::new(0));
+        let due = Instant::now() + patience;
+        let mut crowd = runtime::task::JoinSet::new();
+        for _ in 0..CROWD {
+            let done = Arc::clone(&done);
+            crowd.spawn(async move {
+                time::sleep_until(due).await;
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        let later = runtime::spawn(async move {
+            time::sleep_until(due + Duration::from_micros(100)).await;
+            done.load(Ordering::Relaxed)
+        });
+        while registered() <= CROWD && Instant::now() < due {
+            yield_now().await;
+        }
+        if registered() > CROWD && Instant::now() < due {
+            // In one poll, so that everything is due when it is over.
+            std::thread::sleep((due + ms(1)).saturating_duration_since(Instant::now()));
+            break (crowd, later.await.unwrap());
+        }
+        // The machine is slow: some did not have to wait.
+        crowd.shutdown().await;
+        later.await.unwrap();
+        patience *= 2;
+    };
+    assert!(went_first < CROWD / 4, "{went_first} of {CROWD} went first");
+    while crowd.join_next().await.is_some() {}
+}
+
 #[derive(Default)]
 struct Count(AtomicUsize);
 

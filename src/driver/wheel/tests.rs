@@ -187,6 +187,86 @@ fn resets_do_what_removal_and_insertion_do() {
     }
 }
 
+/// With a part of a slot set aside now and then, nothing is lost, early or twice, whatever else goes on.
+#[test]
+fn what_is_set_aside_fires_too_once_and_never_early() {
+    for seed in 1..=20 {
+        let mut random = Random(seed);
+        let log = Log::default();
+        let mut wheel = Wheel::new();
+        let mut model = BTreeMap::<u64, (u64, TimerId)>::new();
+        let mut now = 0;
+        for step in 0..5_000 {
+            match random.next() % 8 {
+                0..=3 => {
+                    // Crowds: few deadlines, all levels.
+                    let deadline = now + (1 << (random.next() % 24)) * (random.next() % 3);
+                    model.insert(step, (deadline, wheel.insert(deadline, log.waker(step), 0)));
+                }
+                4 if !model.is_empty() => {
+                    let nth = random.next() as usize % model.len();
+                    let step = *model.keys().nth(nth).unwrap();
+                    let (_, id) = model.remove(&step).unwrap();
+                    wheel.remove(id).expect("it has not fired").wake();
+                    assert_eq!(log.take(), [step]);
+                }
+                5 if !model.is_empty() => {
+                    let nth = random.next() as usize % model.len();
+                    let (deadline, id) = model.values_mut().nth(nth).unwrap();
+                    *deadline = now + random.magnitude(24);
+                    assert!(wheel.reset(*id, *deadline));
+                }
+                _ => {
+                    now += random.magnitude(24);
+                    let steps = random.next() as usize % 10;
+                    let mut woken = Vec::new();
+                    let unfinished = wheel.fire(now, steps, &mut woken);
+                    assert!(woken.len() <= steps);
+                    woken.drain(..).for_each(Waker::wake);
+                    for step in log.take() {
+                        let (deadline, _) = model.remove(&step).expect("it fires once");
+                        assert!(deadline <= now);
+                    }
+                    if unfinished {
+                        assert!(wheel.next_deadline().is_some_and(|next| next <= now));
+                        wheel.set_aside();
+                    } else {
+                        assert!(model.values().all(|(deadline, _)| *deadline > now));
+                    }
+                }
+            }
+            let earliest = model.values().map(|(deadline, _)| *deadline).min();
+            // What is aside is overdue.
+            let earliest = earliest.map(|earliest| earliest.max(wheel.elapsed));
+            assert!(wheel.next_deadline() <= earliest || earliest.is_none());
+            assert_eq!(wheel.len(), model.len());
+        }
+    }
+}
+
+#[test]
+fn a_crowd_that_was_set_aside_takes_turns_with_those_that_come_later() {
+    let (log, mut wheel) = (Log::default(), Wheel::new());
+    for number in 0..100 {
+        wheel.insert(1_000_000, log.waker(number), 0);
+    }
+    let mut fired = Vec::new();
+    let mut some = |wheel: &mut Wheel, now| {
+        let unfinished = wheel.fire(now, 10, &mut fired);
+        wheel.set_aside();
+        fired.drain(..).for_each(Waker::wake);
+        unfinished
+    };
+    assert!(some(&mut wheel, 1_000_000));
+    assert_eq!(log.take().len(), 10);
+    wheel.insert(1_000_500, log.waker(777), 0);
+    assert!(some(&mut wheel, 1_000_500) && some(&mut wheel, 1_000_600));
+    assert!(log.take().contains(&777), "after two calls at the latest");
+    let calls = (0..100).take_while(|_| some(&mut wheel, 1_000_700)).count();
+    assert!(calls <= 10, "{calls}");
+    assert_eq!((log.take().len(), wheel.next_deadline()), (71, None));
+}
+
 #[test]
 fn it_fires_on_the_nanosecond_at_every_boundary_between_levels() {
     let log = Log::default();
