@@ -6,7 +6,7 @@
 //! Most operations run on a current-thread runtime whose clock is stopped, both ends of a stream in
 //! it. So the same things happen in the same order on every machine, however slow the tool makes
 //! them: how often the runtime looks at its driver depends on the clock else. The ones that begin
-//! with `pool` run on two workers and the real clock.
+//! with `pool` run on two workers and the real clock, those with `watched` beside a watchdog.
 //!
 //! What begins with `held` keeps N things and ends without dropping them: what is in use then is
 //! theirs.
@@ -36,6 +36,10 @@ fn main() {
     } else {
         let mut alone = runtime::Builder::new_current_thread();
         alone.start_paused(true);
+        if operation.starts_with("watched") {
+            // The watchdog itself is to stay asleep.
+            alone.stall_threshold(HOUR).on_stall(|_| {});
+        }
         alone
     };
     let runtime = builder.build().expect("a runtime");
@@ -56,7 +60,7 @@ async fn run(operation: String, n: usize) -> bool {
     match &*operation {
         "spawn_join" => spawn_join(n).await,
         "spawn_detached" => spawn_detached(n).await,
-        "yield" => yields(n).await,
+        "yield" | "watched_yield" => yields(n).await,
         "pipe_stream_16" => pipe_stream::<16>(n).await,
         "pipe_stream_4096" => pipe_stream::<4096>(n).await,
         "pipe_round_64" => pipe_round(n).await,

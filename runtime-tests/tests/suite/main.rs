@@ -24,6 +24,7 @@ mod scenarios_c;
 mod scenarios_h;
 mod scenarios_i;
 mod scenarios_j;
+mod scenarios_k;
 mod spawn_local;
 mod stress;
 mod time;
