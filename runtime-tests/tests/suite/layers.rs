@@ -95,6 +95,9 @@ const UNSAFE_BLOCKS: usize = 40;
 /// A file should be readable in one sitting. Most stay under 500 lines.
 const LINES: usize = 700;
 
+/// So should the map.
+const MAP_LINES: usize = 250;
+
 /// The directories that are read. What is under `tests/ui` is written to be wrong.
 const READ: &[&str] = &[
     "src",
@@ -163,6 +166,23 @@ fn every_file_is_short_finished_and_says_what_it_is() {
         }
         violations
     });
+}
+
+#[test]
+fn the_map_is_short_and_names_files_that_exist() {
+    let files: Vec<Source> = READ.iter().flat_map(|directory| sources(directory)).collect();
+    let exists = |name: &str| files.iter().any(|file| format!("/{}", file.name).ends_with(name));
+    let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md");
+    let map = fs::read_to_string(map).expect("the map can be read");
+    for (line, text) in (1..).zip(map.lines()) {
+        // Between backticks is every second part.
+        let code = text.split('`').skip(1).step_by(2);
+        for name in code.filter(|code| code.ends_with(".rs") && !code.contains(['*', ' '])) {
+            assert!(exists(&format!("/{name}")), "ARCHITECTURE.md:{line}: no file `{name}`");
+        }
+    }
+    let lines = map.lines().count();
+    assert!(lines <= MAP_LINES, "ARCHITECTURE.md has {lines} lines, {MAP_LINES} are allowed");
 }
 
 /// Line and sentence.
