@@ -117,6 +117,30 @@ fn a_run_next_task_is_displaced_or_stolen_but_never_both() {
     });
 }
 
+/// The owner takes the first of two that a thief has copied, and reuses its slot in the ring of four.
+#[test]
+fn a_copy_is_good_until_its_task_is_taken() {
+    loom::model(|| {
+        let owner = queue::<Item>(false);
+        for number in 0..3 {
+            owner.push_back(Item::new(number));
+        }
+        let victim = Arc::clone(owner.shared());
+        let thief = thread::spawn(move || {
+            let own = queue::<Item>(false);
+            let first = own.steal_from(&victim, 1).map(|item| item.number());
+            first.into_iter().chain(drain(&own)).collect::<Vec<_>>()
+        });
+        let mut mine: Vec<_> = owner.pop_front().map(|item| item.number()).into_iter().collect();
+        owner.push_back(Item::new(3));
+        owner.push_back(Item::new(4));
+        mine.extend(drain(&owner));
+        let theirs = thief.join().unwrap();
+        assert!(mine.is_sorted() && theirs.is_sorted(), "{mine:?} {theirs:?}");
+        once_each(mine.into_iter().chain(theirs).collect(), 5);
+    });
+}
+
 /// What a thief has stolen can be stolen from it, while the first victim goes on.
 #[test]
 fn stolen_tasks_can_be_stolen_again() {

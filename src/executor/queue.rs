@@ -260,42 +260,49 @@ impl<T: Word> Owner<T> {
     }
 
     fn steal_ring(&self, victim: &Queue<T>) -> Option<T> {
-        // Ordering: `tail` is this thread's own.
-        let own_tail = self.queue.tail.load(Ordering::Relaxed);
-        // Ordering: this ring is empty, but another thief may still be copying what it claimed.
-        let own_free = CAPACITY as u64 - (own_tail - self.queue.head.load(Ordering::Acquire));
-        // Ordering: Acquire pairs with `push_back`'s Release: the tasks up to `tail` are visible, and
-        // so is the `head` that the owner saw before it: the one read next is not older, hence the
-        // difference never exceeds the ring.
-        let mut tail = victim.tail.load(Ordering::Acquire);
-        let mut head = victim.head.load(Ordering::Acquire);
+        let own = &*self.queue;
+        // Ordering: `tail` is this thread's own. The ring is empty, and Acquire pairs with the claims of
+        // those who emptied it: what they claimed has been copied.
+        let own_tail = own.tail.load(Ordering::Relaxed);
+        let own_head = own.head.load(Ordering::Acquire);
+        debug_assert_eq!(own_head, own_tail, "thieves come with nothing");
         loop {
-            let count = tail.saturating_sub(head).div_ceil(2).min(own_free + 1);
+            // Ordering: Acquire pairs with `push_back`'s Release: the tasks up to `tail` are visible, and
+            // so is the `head` that the owner saw before it: the one read next is not older, hence the
+            // difference never exceeds the ring.
+            let tail = victim.tail.load(Ordering::Acquire);
+            let head = victim.head.load(Ordering::Acquire);
+            let count = tail.saturating_sub(head).div_ceil(2);
             if count == 0 {
                 return None;
             }
-            // Ordering: Relaxed slots: valid if and only if the exchange below succeeds.
-            let first = victim.slot(head).load(Ordering::Relaxed);
-            for i in 1..count {
+            // Ordering: Relaxed slots: each is valid if and only if an exchange below claims its index.
+            for i in 0..count {
                 let raw = victim.slot(head + i).load(Ordering::Relaxed);
-                self.queue.slot(own_tail + i - 1).store(raw, Ordering::Relaxed);
+                own.slot(own_tail + i).store(raw, Ordering::Relaxed);
             }
-            // Ordering: Release pairs with the owner's Acquire in `push_back`: the copies above
-            // happen before it overwrites the slots. Acquire as for the first load of `head`.
-            match victim.head.compare_exchange(
-                head,
-                head + count,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => {
-                    // Ordering: Release publishes the stolen tasks to the next thief.
-                    self.queue.tail.store(own_tail + count - 1, Ordering::Release);
-                    return Some(adopt(first));
-                }
-                Err(now) => {
-                    head = now;
-                    tail = victim.tail.load(Ordering::Acquire); // as above
+            // A slot is not reused before `head` is past it, so what others take meanwhile spoils no more
+            // than its own copy. To copy again would lose the next race, too, against an owner whose tasks
+            // are shorter than that takes, and slow it down by drawing the lines of its ring away from it.
+            let mut gone = 0;
+            while gone < count {
+                // Ordering: Release pairs with the owner's Acquire in `push_back`: the copies above
+                // happen before it overwrites the slots. Acquire as for the first load of `head`.
+                match victim.head.compare_exchange(
+                    head + gone,
+                    head + count,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                ) {
+                    Ok(_) => {
+                        let first = own.slot(own_tail + gone).load(Ordering::Relaxed);
+                        // Ordering: Relaxed: an empty ring is changed by its owner only, and the next
+                        // store, Release, publishes the rest to the next thief.
+                        own.head.store(own_tail + gone + 1, Ordering::Relaxed);
+                        own.tail.store(own_tail + count, Ordering::Release);
+                        return Some(adopt(first));
+                    }
+                    Err(now) => gone = now - head,
                 }
             }
         }
