@@ -33,8 +33,8 @@ use std::io;
 use std::mem::replace;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 pub(super) const READ: u64 = 1;
 pub(super) const WRITE: u64 = 1 << 1;
@@ -51,6 +51,8 @@ const TICK_BITS: u32 = 27;
 const READ_TICK: u32 = 9;
 const WRITE_TICK: u32 = READ_TICK + TICK_BITS;
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
+/// The highest bit of either tick.
+const TICK_TOPS: u64 = 1 << (WRITE_TICK - 1) | 1 << (WRITE_TICK + TICK_BITS - 1);
 
 /// What somebody waits for, or an event is about: bits of the word that say "try".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +64,27 @@ impl Wants {
         Self(bits & (READ | WRITE | PRIORITY))
     }
 
-    /// Reading and writing: whose lists and ticks are concerned. Urgent data goes with reading.
+    /// Reading and writing, in the places of [`READ`] and [`WRITE`]: whose lists and ticks are
+    /// concerned. Urgent data goes with reading.
     #[inline]
-    fn sides(self) -> [bool; 2] {
-        [self.0 & (READ | PRIORITY) != 0, self.0 & WRITE != 0]
+    fn directions(self) -> u64 {
+        const { assert!(READ == 1 && PRIORITY > WRITE, "an urgent 1 becomes READ below") };
+        self.0 & (READ | WRITE) | (self.0 / PRIORITY)
     }
 
+    #[inline]
+    fn sides(self) -> [bool; 2] {
+        [READ, WRITE].map(|direction| self.directions() & direction != 0)
+    }
+
+    #[inline]
     pub(super) fn include(self, bits: u64) -> bool {
         self.0 & bits != 0
     }
 
+    #[inline]
     fn both(self) -> bool {
-        self.sides() == [true, true]
+        self.directions() == READ | WRITE
     }
 
     /// The bits that satisfy this wish.
@@ -82,17 +93,24 @@ impl Wants {
         self.0 | self.closed() | GONE
     }
 
+    // What both directions have is twice in the word, in their order.
+
     /// The bits that satisfy this wish and stay, until an operation disproves them.
     #[inline]
     fn closed(self) -> u64 {
-        let [read, write] = self.sides();
-        (if read { RD_CLOSED } else { 0 }) | if write { WR_CLOSED } else { 0 }
+        self.directions() * RD_CLOSED
     }
 
     #[inline]
     fn waiter_bits(self) -> u64 {
+        self.directions() * READ_WAITER
+    }
+
+    /// One, at the place of the tick, for either direction.
+    #[inline]
+    fn ticks(self) -> u64 {
         let [read, write] = self.sides();
-        (if read { READ_WAITER } else { 0 }) | if write { WRITE_WAITER } else { 0 }
+        u64::from(read) << READ_TICK | u64::from(write) << WRITE_TICK
     }
 }
 
@@ -213,29 +231,22 @@ impl Source {
     }
 
     /// The operating system reported `bits`: marks them and collects those who waited for them.
+    #[inline]
     pub(super) fn event(&self, bits: u64, woken: &mut Vec<Waker>) {
         let about = Wants::new(bits);
-        let [read, write] = about.sides();
-        let mark = if about.include(PRIORITY) { MARK } else { 0 };
-        let before = self.update(|word| {
-            let mut next = (word | bits | mark) & !about.waiter_bits();
-            if read {
-                next = bump(next, READ_TICK);
-            }
-            if write {
-                next = bump(next, WRITE_TICK);
-            }
-            Some(next)
-        });
-        if before.has(about.waiter_bits()) {
-            self.waiters.lock().take(about, woken);
+        let news = bits | if about.include(PRIORITY) { MARK } else { 0 };
+        let waiter_bits = about.waiter_bits();
+        let before = self.update(|word| Some(advance(word & !waiter_bits, about) | news));
+        let waiting = before.0 & waiter_bits;
+        if waiting != 0 {
+            self.waiters.lock().take([READ_WAITER, WRITE_WAITER].map(|w| waiting & w != 0), woken);
         }
     }
 
     /// The driver is going: every operation fails from here on, every waiter is collected.
     pub(super) fn shut_down(&self, woken: &mut Vec<Waker>) {
         self.update(|word| Some(word | GONE));
-        self.waiters.lock().take(Wants::new(READ | WRITE), woken);
+        self.waiters.lock().take([true, true], woken);
     }
 
     /// An operation that saw `seen` would have blocked: forgets the readiness that it saw, and no
@@ -252,6 +263,7 @@ impl Source {
     /// An operation that saw `seen` moved less than it could have: the next one would block.
     ///
     /// Not true while [`MARK`] is set: a read stops at the mark of urgent data.
+    #[inline]
     pub(super) fn clear_short(&self, seen: Snapshot, wants: Wants) {
         if !(wants.sides()[0] && seen.has(MARK)) {
             self.forget(seen, wants, READ, WRITE);
@@ -307,22 +319,41 @@ impl Source {
     /// [`poll`](Self::poll) of what was not ready a moment ago.
     #[inline(never)]
     pub(super) fn wait(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
-        let mut wakers = wants.sides().map(|wanted| wanted.then(|| cx.waker().clone()));
-        let mut removed = [None, None];
-        let mut waiters = self.waiters.lock();
-        for direction in DIRECTIONS {
-            waiters.enter(direction, owner, &mut wakers[direction]);
+        if wants.both() {
+            return self.wait_for_both(cx, wants, owner);
         }
-        // Ordering: AcqRel pairs with `update`; the head of this file says why this cannot sleep on
-        // a ready source.
-        let seen = Snapshot(self.word.fetch_or(wants.waiter_bits(), Ordering::AcqRel));
-        let satisfied = seen.satisfies(wants);
-        if satisfied {
-            removed = waiters.remove(owner, owner.withdraws(wants, seen), cx.waker());
+        let waker = cx.waker().clone();
+        let mut waiters = self.waiters.lock();
+        let displaced = waiters.enter(usize::from(wants.include(WRITE)), owner, waker);
+        let seen = self.announce(wants);
+        if seen.satisfies(wants) {
+            return take_back(waiters, cx, wants, owner, seen, [displaced, None]);
         }
         drop(waiters);
-        drop((wakers, removed)); // not under the lock
-        if satisfied { Poll::Ready(seen) } else { Poll::Pending }
+        drop(displaced); // not under the lock
+        Poll::Pending
+    }
+
+    #[cold]
+    fn wait_for_both(&self, cx: &Context<'_>, wants: Wants, owner: Owner) -> Poll<Snapshot> {
+        let [reader, writer] = [cx.waker().clone(), cx.waker().clone()];
+        let mut waiters = self.waiters.lock();
+        let displaced = [waiters.enter(0, owner, reader), waiters.enter(1, owner, writer)];
+        let seen = self.announce(wants);
+        if seen.satisfies(wants) {
+            return take_back(waiters, cx, wants, owner, seen, displaced);
+        }
+        drop(waiters);
+        drop(displaced); // not under the lock
+        Poll::Pending
+    }
+
+    /// Tells the next event that somebody waits, under the lock.
+    #[inline]
+    fn announce(&self, wants: Wants) -> Snapshot {
+        // Ordering: AcqRel pairs with `update`; the head of this file says why this cannot sleep on
+        // a ready source.
+        Snapshot(self.word.fetch_or(wants.waiter_bits(), Ordering::AcqRel))
     }
 
     #[inline]
@@ -357,10 +388,27 @@ impl Source {
     }
 }
 
-/// Adds one to the tick at `shift`, within its bits.
-fn bump(word: u64, shift: u32) -> u64 {
-    let tick = (word >> shift).wrapping_add(1) & TICK_MASK;
-    word & !(TICK_MASK << shift) | tick << shift
+/// The event came first: what was entered for `owner` is taken out again.
+#[cold]
+fn take_back(
+    mut waiters: MutexGuard<'_, Waiters>,
+    cx: &Context<'_>,
+    wants: Wants,
+    owner: Owner,
+    seen: Snapshot,
+    displaced: [Option<Waker>; 2],
+) -> Poll<Snapshot> {
+    let removed = waiters.remove(owner, owner.withdraws(wants, seen), cx.waker());
+    drop(waiters);
+    drop((displaced, removed)); // not under the lock
+    Poll::Ready(seen)
+}
+
+/// Adds one to the ticks that `about` names. Each wraps within its bits: the highest is added without a
+/// carry.
+#[inline]
+pub(super) fn advance(word: u64, about: Wants) -> u64 {
+    ((word & !TICK_TOPS) + about.ticks()) ^ (word & TICK_TOPS)
 }
 
 /// Reading and writing, as indices.
@@ -386,17 +434,29 @@ impl Waiters {
         Self { slots: [None, None], owners: [Owner::EXCLUSIVE; 2], lists: None }
     }
 
-    /// Keeps `waker` for `owner`; whatever is not needed any more is left in its place.
-    fn enter(&mut self, direction: usize, owner: Owner, waker: &mut Option<Waker>) {
-        let Some(new) = waker.take() else { return };
+    /// Keeps `waker` for `owner`; returns what is not needed any more.
+    #[inline]
+    fn enter(&mut self, direction: usize, owner: Owner, waker: Waker) -> Option<Waker> {
+        if self.slots[direction].is_none() && self.lists.is_none() {
+            self.slots[direction] = Some(waker);
+            self.owners[direction] = owner;
+            return None;
+        }
+        self.enter_crowd(direction, owner, waker)
+    }
+
+    #[cold]
+    fn enter_crowd(&mut self, direction: usize, owner: Owner, new: Waker) -> Option<Waker> {
         if let Some(old) = self.find(direction, owner, &new) {
-            *waker = Some(if old.will_wake(&new) { new } else { replace(old, new) });
-        } else if self.slots[direction].is_none() {
+            return Some(if old.will_wake(&new) { new } else { replace(old, new) });
+        }
+        if self.slots[direction].is_none() {
             self.slots[direction] = Some(new);
             self.owners[direction] = owner;
         } else {
             self.lists.get_or_insert_default()[direction].push((owner, new));
         }
+        None
     }
 
     /// The waker of `owner`, of a shared one that which wakes the same task as `waker`.
@@ -430,19 +490,28 @@ impl Waiters {
         })
     }
 
-    /// Moves out all wakers of the directions in `about`.
-    fn take(&mut self, about: Wants, woken: &mut Vec<Waker>) {
-        for (direction, affected) in DIRECTIONS.into_iter().zip(about.sides()) {
-            if !affected {
-                continue;
+    /// Moves out all wakers of the directions in `sides`.
+    #[inline]
+    fn take(&mut self, sides: [bool; 2], woken: &mut Vec<Waker>) {
+        for direction in DIRECTIONS {
+            if sides[direction]
+                && let Some(waker) = self.slots[direction].take()
+            {
+                woken.push(waker);
             }
-            woken.extend(self.slots[direction].take());
-            if let Some(lists) = &mut self.lists {
-                let list = &mut lists[direction];
-                woken.extend(list.drain(..).map(|(_, waker)| waker));
-                if list.capacity() > KEEP {
-                    *list = List::new(); // it is empty: no waker is dropped here
-                }
+        }
+        if self.lists.is_some() {
+            self.take_crowd(sides, woken);
+        }
+    }
+
+    #[cold]
+    fn take_crowd(&mut self, sides: [bool; 2], woken: &mut Vec<Waker>) {
+        let lists = self.lists.iter_mut().flat_map(|lists| lists.iter_mut());
+        for (list, _) in lists.zip(sides).filter(|(_, affected)| *affected) {
+            woken.extend(list.drain(..).map(|(_, waker)| waker));
+            if list.capacity() > KEEP {
+                *list = List::new(); // it is empty: no waker is dropped here
             }
         }
     }

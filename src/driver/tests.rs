@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use super::source::{ERROR, Owner, PRIORITY, RD_CLOSED, READ, Source, WR_CLOSED, WRITE, Wants};
+use super::source::{
+    ERROR, Owner, PRIORITY, RD_CLOSED, READ, Source, WR_CLOSED, WRITE, Wants, advance,
+};
 
 const READING: Wants = Wants::new(READ);
 const WRITING: Wants = Wants::new(WRITE);
@@ -153,6 +155,20 @@ fn the_exclusive_waiter_is_the_newest_and_the_shared_ones_are_all() {
     assert_eq!(event(&source, READ), 2);
     assert_eq!((old.0.get(), new.0.get()), (1, 2));
     assert_eq!(event(&source, READ), 0);
+}
+
+#[test]
+fn a_tick_that_wraps_disturbs_no_other_bit() {
+    const MASK: u64 = (1 << 27) - 1;
+    let one_more = |word: u64, at: u32| {
+        let tick = ((word >> at) + 1) & MASK;
+        word & !(MASK << at) | tick << at
+    };
+    for word in [0, MASK << 9, MASK << 36, !(MASK << 9), !(MASK << 36), u64::MAX] {
+        assert_eq!(advance(word, READING), one_more(word, 9), "{word:x}");
+        assert_eq!(advance(word, WRITING), one_more(word, 36), "{word:x}");
+        assert_eq!(advance(word, BOTH), one_more(one_more(word, 9), 36), "{word:x}");
+    }
 }
 
 #[test]
