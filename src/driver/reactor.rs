@@ -154,6 +154,10 @@ impl Table {
         }
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
+        if self.sources.len() == self.sources.capacity() {
+            // Doubled, the table of a server would hold 11 more bytes for each idle connection.
+            self.sources.reserve_exact((self.sources.len() / 8).max(64));
+        }
         let vacant = self.sources.vacant_entry();
         let slot = vacant.key();
         if slot >= SLOT_MASK {
