@@ -21,7 +21,7 @@ use super::source::{
     self, ERROR, Owner, PRIORITY, RD_CLOSED, READ, Snapshot, Source, WR_CLOSED, WRITE, Wants,
 };
 use crate::coop;
-use crate::io_core::{Interest, Readiness};
+use crate::io_core::{Interest, NonBlocking, Readiness};
 
 /// Whether a count below what was asked for means that the next operation would block.
 ///
@@ -142,7 +142,7 @@ impl Registration {
         bytes: impl FnOnce(&R) -> usize,
     ) -> io::Result<R> {
         let wants = wants(interest);
-        let seen = self.admit(wants)?;
+        let seen = self.admit(wants)?.ok_or(io::ErrorKind::WouldBlock)?;
         let result = op();
         match &result {
             Ok(done) => coop::charge(bytes(done)),
@@ -151,30 +151,34 @@ impl Registration {
         result
     }
 
-    /// [`try_io`](Self::try_io) for a stream of bytes whose edges are reliable: a count below
-    /// `wanted` says that the next operation would block, so it need not be tried.
+    /// [`try_io`](Self::try_io) for a stream of bytes.
     ///
-    /// Not for Unix sockets' reading side: a read there also stops at a message with descriptors.
+    /// Where its edges are reliable a count below what was `wanted` says that the next operation would
+    /// block, so it need not be tried. `None` where a short count says nothing: a read of a Unix socket
+    /// also stops at a message with descriptors.
     #[inline]
     pub(crate) fn try_stream_io(
         &self,
         interest: Interest,
-        wanted: usize,
+        wanted: Option<usize>,
         op: impl FnOnce() -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    ) -> io::Result<NonBlocking<usize>> {
         let wants = wants(interest);
-        let seen = self.admit(wants)?;
-        let result = op();
-        match &result {
+        let Some(seen) = self.admit(wants)? else { return Ok(NonBlocking::WouldBlock) };
+        match op() {
             Ok(count) => {
-                if SHORT_MEANS_DRAINED && *count != 0 && *count < wanted {
+                if SHORT_MEANS_DRAINED && count != 0 && wanted.is_some_and(|wanted| count < wanted)
+                {
                     self.source.clear_short(seen, wants);
                 }
-                coop::charge(*count);
+                coop::charge(count);
+                Ok(NonBlocking::Ready(count))
             }
-            Err(error) => self.failed(seen, wants, error),
+            Err(error) => {
+                self.failed(seen, wants, &error);
+                NonBlocking::from_result(Err(error))
+            }
         }
-        result
     }
 
     /// Whether one of the directions in `interest` is closed for good.
@@ -182,15 +186,17 @@ impl Registration {
         self.source.snapshot().is_closed(wants(interest))
     }
 
+    /// What an operation sees before it tries; `None` if it would block.
     #[inline]
-    fn admit(&self, wants: Wants) -> io::Result<Snapshot> {
+    fn admit(&self, wants: Wants) -> io::Result<Option<Snapshot>> {
         let seen = self.source.snapshot();
         if seen.is_gone() {
             return Err(gone());
         }
-        if seen.satisfies(wants) { Ok(seen) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        Ok(seen.satisfies(wants).then_some(seen))
     }
 
+    #[cold]
     fn failed(&self, seen: Snapshot, wants: Wants, error: &io::Error) {
         if error.kind() != io::ErrorKind::WouldBlock {
             return coop::charge(0);

@@ -264,6 +264,7 @@ impl<'a> BorrowedCursor<'a> {
     /// # Panics
     ///
     /// If `n` is more than fits.
+    #[inline]
     #[track_caller]
     pub unsafe fn advance(&mut self, n: usize) -> &mut Self {
         assert!(n <= self.capacity(), "more bytes were declared read than fit the buffer");
@@ -307,6 +308,7 @@ impl<'a> BorrowedCursor<'a> {
     }
 
     /// Receives from a socket; never zero-fills. Returns what was received.
+    #[inline]
     pub(crate) fn recv(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
         self.received(|rest| Ok((socket.recv(rest)?, ()))).map(|(n, ())| n)
     }
@@ -345,6 +347,7 @@ impl<'a> BorrowedCursor<'a> {
     }
 
     /// See [`as_mut`](Self::as_mut); in this file we keep the promise.
+    #[inline]
     fn rest(&mut self) -> &mut [MaybeUninit<u8>] {
         &mut self.memory[self.marks.filled..]
     }

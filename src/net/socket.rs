@@ -14,7 +14,7 @@ use socket2::SockRef;
 use super::evented::mio_interest;
 use super::evented::{Evented, current};
 use crate::driver::{self, HandleRef, Registration};
-use crate::io_core::{BorrowedCursor, BorrowedSliceCursor, Interest, Readiness};
+use crate::io_core::{BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Readiness};
 use crate::{coop, sys};
 
 /// A socket of mio's, stream or not.
@@ -107,50 +107,53 @@ impl<S: Socket> Evented<S> {
 
 impl<S: StreamSocket> Evented<S> {
     #[inline]
-    pub(super) fn read(&self, mut buf: BorrowedCursor<'_>) -> io::Result<usize> {
+    pub(super) fn read(&self, mut buf: BorrowedCursor<'_>) -> io::Result<NonBlocking<usize>> {
         let wanted = buf.capacity();
         if wanted == 0 {
             coop::charge(0);
-            return Ok(0);
+            return Ok(NonBlocking::Ready(0));
         }
-        let op = || self.observed(|| buf.recv(&self.socket()));
-        if S::SHORT_READS {
-            self.registration().try_stream_io(Interest::READ, wanted, op)
-        } else {
-            self.registration().try_io(Interest::READ, op, |count| *count)
-        }
+        self.registration().try_stream_io(Interest::READ, S::SHORT_READS.then_some(wanted), || {
+            self.observed(|| buf.recv(&self.socket()))
+        })
     }
 
-    pub(super) fn read_vectored(&self, mut bufs: BorrowedSliceCursor<'_>) -> io::Result<usize> {
+    pub(super) fn read_vectored(
+        &self,
+        mut bufs: BorrowedSliceCursor<'_>,
+    ) -> io::Result<NonBlocking<usize>> {
         if bufs.capacity() == 0 {
             coop::charge(0);
-            return Ok(0);
+            return Ok(NonBlocking::Ready(0));
         }
         // A long list is cut to what one call takes: a short count may be a full one.
-        let op = || self.observed(|| bufs.recv(&self.socket()));
-        self.registration().try_io(Interest::READ, op, |count| *count)
+        self.registration()
+            .try_stream_io(Interest::READ, None, || self.observed(|| bufs.recv(&self.socket())))
     }
 
-    pub(super) fn read_slices(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub(super) fn read_slices(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> io::Result<NonBlocking<usize>> {
         // Only so many go into one call, and if those are empty its zero is not the end.
         let Some(first) = bufs.iter().position(|buf| !buf.is_empty()) else {
             coop::charge(0);
-            return Ok(0);
+            return Ok(NonBlocking::Ready(0));
         };
         let bufs = &mut bufs[first..];
-        self.registration().try_io(Interest::READ, || S::read_slices(self, bufs), |count| *count)
+        self.registration().try_stream_io(Interest::READ, None, || S::read_slices(self, bufs))
     }
 
     #[inline]
-    pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.registration().try_stream_io(Interest::WRITE, buf.len(), || {
+    pub(super) fn write(&self, buf: &[u8]) -> io::Result<NonBlocking<usize>> {
+        self.registration().try_stream_io(Interest::WRITE, Some(buf.len()), || {
             self.observed(|| self.socket().send_with_flags(buf, sys::SEND_FLAGS))
         })
     }
 
-    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<NonBlocking<usize>> {
         let (bufs, wanted) = one_call(bufs);
-        self.registration().try_stream_io(Interest::WRITE, wanted, || {
+        self.registration().try_stream_io(Interest::WRITE, Some(wanted), || {
             self.observed(|| self.socket().send_vectored_with_flags(bufs, sys::SEND_FLAGS))
         })
     }
@@ -218,10 +221,12 @@ macro_rules! streams {
         impl Socket for $ty {
             const WATCHED: Interest = STREAM;
 
+            #[inline]
             fn socket(&self) -> SockRef<'_> {
                 SockRef::from(self)
             }
 
+            #[inline]
             fn observe<R>(
                 &self,
                 _: &Registration,
@@ -244,6 +249,7 @@ macro_rules! messages {
             /// Neither UDP nor Unix messages know urgent data.
             const WATCHED: Interest = Interest::READ_WRITE;
 
+            #[inline]
             fn socket(&self) -> SockRef<'_> {
                 SockRef::from(self)
             }

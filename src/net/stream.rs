@@ -38,7 +38,7 @@ macro_rules! stream {
             /// [`readable`](Self::readable). Else those of the operating system.
             #[inline]
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.io.read(BorrowedBuf::from(buf).unfilled())
+                self.io.read(BorrowedBuf::from(buf).unfilled())?.into_result()
             }
 
             /// Reads without waiting into memory that need not be initialized.
@@ -48,7 +48,7 @@ macro_rules! stream {
             /// As [`try_read`](Self::try_read).
             #[inline]
             pub fn try_read_buf(&self, buf: BorrowedCursor<'_>) -> io::Result<usize> {
-                self.io.read(buf)
+                self.io.read(buf)?.into_result()
             }
 
             /// Reads without waiting into several buffers.
@@ -58,7 +58,7 @@ macro_rules! stream {
             /// As [`try_read`](Self::try_read).
             #[inline]
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.io.read_slices(bufs)
+                self.io.read_slices(bufs)?.into_result()
             }
 
             /// Writes without waiting, as much as there is room for.
@@ -69,7 +69,7 @@ macro_rules! stream {
             /// [`writable`](Self::writable). Else those of the operating system.
             #[inline]
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-                self.io.write(buf)
+                self.io.write(buf)?.into_result()
             }
 
             /// Writes without waiting from several buffers.
@@ -79,7 +79,7 @@ macro_rules! stream {
             /// As [`try_write`](Self::try_write).
             #[inline]
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                self.io.write_vectored(bufs)
+                self.io.write_vectored(bufs)?.into_result()
             }
 
             /// Closes the reading, the writing or both directions at once, without flushing or
@@ -151,7 +151,7 @@ macro_rules! ready_read {
             #[inline]
             fn non_blocking_read(&mut self, buf: BorrowedCursor<'_>) -> io::Result<NonBlocking<()>> {
                 let $this = self;
-                NonBlocking::from_result($stream.io.read(buf).map(drop))
+                Ok($stream.io.read(buf)?.map(drop))
             }
 
             #[inline]
@@ -160,7 +160,7 @@ macro_rules! ready_read {
                 bufs: BorrowedSliceCursor<'_>,
             ) -> io::Result<NonBlocking<usize>> {
                 let $this = self;
-                NonBlocking::from_result($stream.io.read_vectored(bufs))
+                $stream.io.read_vectored(bufs)
             }
         }
     };
@@ -177,7 +177,7 @@ macro_rules! ready_write {
             #[inline]
             fn non_blocking_write(&mut self, buf: &[u8]) -> io::Result<NonBlocking<usize>> {
                 let $this = self;
-                NonBlocking::from_result($stream.io.write(buf))
+                $stream.io.write(buf)
             }
 
             #[inline]
@@ -186,7 +186,7 @@ macro_rules! ready_write {
                 bufs: &[IoSlice<'_>],
             ) -> io::Result<NonBlocking<usize>> {
                 let $this = self;
-                NonBlocking::from_result($stream.io.write_vectored(bufs))
+                $stream.io.write_vectored(bufs)
             }
 
             #[inline]

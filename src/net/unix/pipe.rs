@@ -149,7 +149,10 @@ impl Sender {
     #[inline]
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         let io = self.open()?;
-        io.registration().try_stream_io(Interest::WRITE, buf.len(), || (&**io).write(buf))
+        let wanted = Some(buf.len());
+        io.registration()
+            .try_stream_io(Interest::WRITE, wanted, || (&**io).write(buf))?
+            .into_result()
     }
 
     /// Writes without waiting from several buffers.
@@ -161,7 +164,9 @@ impl Sender {
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let io = self.open()?;
         let (bufs, wanted) = one_call(bufs);
-        io.registration().try_stream_io(Interest::WRITE, wanted, || (&**io).write_vectored(bufs))
+        io.registration()
+            .try_stream_io(Interest::WRITE, Some(wanted), || (&**io).write_vectored(bufs))?
+            .into_result()
     }
 
     #[inline]
