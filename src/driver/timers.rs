@@ -64,6 +64,20 @@ pub(crate) struct Key {
     id: TimerId,
 }
 
+impl Key {
+    /// In this form it leaves room for something small beside it.
+    #[inline]
+    pub(crate) fn into_parts(self) -> (u64, u32) {
+        (self.id.low, self.id.high)
+    }
+
+    /// What [`into_parts`](Self::into_parts) was.
+    #[inline]
+    pub(crate) fn from_parts((low, high): (u64, u32)) -> Self {
+        Self { id: TimerId { low, high } }
+    }
+}
+
 /// A timer that was registered.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "the leader may have to be unparked"]
@@ -128,6 +142,7 @@ impl Timers {
     }
 
     /// Has `waker` woken once `deadline` has come. Gives it back if the runtime is gone.
+    #[inline]
     pub(crate) fn insert(
         &self,
         shard: usize,
@@ -140,6 +155,7 @@ impl Timers {
     }
 
     /// Takes a timer out, unless it has fired. The caller drops the waker, holding no lock.
+    #[inline]
     pub(crate) fn remove(&self, key: Key) -> Option<Waker> {
         self.shard(key).with(|wheel| wheel.as_mut()?.remove(key.id))
     }
@@ -156,7 +172,7 @@ impl Timers {
         let nanos = self.deadline(deadline);
         let outcome = self.shard(key).with(|wheel| {
             let wheel = wheel.as_mut()?;
-            if usize::from(key.id.tag) == shard || wheel.deadline(key.id)? <= nanos {
+            if usize::from(key.id.tag()) == shard || wheel.deadline(key.id)? <= nanos {
                 wheel.reset(key.id, nanos).then_some(Outcome::Stayed)
             } else {
                 wheel.remove(key.id).map(Outcome::Taken)
@@ -164,7 +180,7 @@ impl Timers {
         })?;
         match outcome {
             Outcome::Stayed => {
-                Some(Registered { key, unpark: self.leader_misses(usize::from(key.id.tag), nanos) })
+                Some(Registered { key, unpark: self.leader_misses(usize::from(key.id.tag()), nanos) })
             }
             // An error means that the runtime has gone meanwhile.
             Outcome::Taken(waker) => self.insert(shard, deadline, waker).ok(),
@@ -356,8 +372,9 @@ impl Timers {
             && self.waiting_until.swap(NOT_WAITING, Ordering::Relaxed) != NOT_WAITING
     }
 
+    #[inline]
     fn shard(&self, key: Key) -> &Shard {
-        &self.shards[usize::from(key.id.tag)]
+        &self.shards[usize::from(key.id.tag())]
     }
 
     fn deadline(&self, deadline: Instant) -> u64 {

@@ -99,7 +99,8 @@ pub struct Sleep {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Idle,
-    Registered(Key),
+    /// A [`Key`] in parts.
+    Registered(u64, u32),
     Elapsed,
 }
 
@@ -158,10 +159,11 @@ impl Sleep {
     /// ```
     pub fn reset(&mut self, deadline: Instant) {
         self.deadline = deadline;
-        let State::Registered(key) = self.state else {
+        let State::Registered(low, high) = self.state else {
             self.state = State::Idle;
             return;
         };
+        let key = Key::from_parts((low, high));
         let shard = self.handle.shard();
         match self.handle.timers.reset(key, deadline.into_std(), shard) {
             Some(registered) => self.registered(registered),
@@ -187,7 +189,9 @@ impl Sleep {
                 }
                 Poll::Pending
             }
-            State::Registered(key) => self.poll_registered(key, cx.waker()),
+            State::Registered(low, high) => {
+                self.poll_registered(Key::from_parts((low, high)), cx.waker())
+            }
         }
     }
 
@@ -216,7 +220,8 @@ impl Sleep {
     }
 
     fn registered(&mut self, registered: Registered) {
-        self.state = State::Registered(registered.key);
+        let (low, high) = registered.key.into_parts();
+        self.state = State::Registered(low, high);
         if registered.unpark {
             self.handle.unpark();
         }
@@ -254,7 +259,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let State::Registered(key) = self.state {
+        if let State::Registered(low, high) = self.state {
+            let key = Key::from_parts((low, high));
             drop(self.handle.timers.remove(key));
         }
     }

@@ -37,6 +37,9 @@ struct Chunk {
 }
 
 impl Chunk {
+    /// Out of line, for the stack that it takes.
+    #[cold]
+    #[inline(never)]
     fn new() -> Box<Self> {
         Box::new(Self {
             vacant: u64::MAX,
@@ -76,6 +79,7 @@ impl Slab {
         self.len
     }
 
+    #[inline]
     pub(super) fn insert(
         &mut self,
         deadline: u64,
@@ -94,19 +98,14 @@ impl Slab {
         if chunk.vacant == 0 {
             self.open.pop();
         }
-        let id = TimerId {
-            index: number * CHUNK as u32 + offset,
-            generation_low: generation as u32,
-            generation_high: (generation >> 32) as u16,
-            tag,
-        };
+        let id = TimerId::new(number * CHUNK as u32 + offset, generation, tag);
         chunk.entries[offset as usize] = Entry {
             waker: Some(waker),
             deadline,
             next: NIL,
             prev: NIL,
-            generation_low: id.generation_low,
-            generation_high: id.generation_high,
+            generation_low: id.generation_low(),
+            generation_high: id.generation_high(),
             place: Place::NOWHERE,
         };
         self.len += 1;
@@ -158,13 +157,14 @@ impl Slab {
     }
 
     /// The entry of a timer that has neither fired nor been removed.
+    #[inline]
     pub(super) fn find(&mut self, id: TimerId) -> Option<&mut Entry> {
-        let (number, offset) = split(id.index);
+        let (number, offset) = split(id.index());
         let chunk = self.chunks.get_mut(number)?.as_mut()?;
         let entry = &mut chunk.entries[offset];
         let same = entry.waker.is_some()
-            && entry.generation_low == id.generation_low
-            && entry.generation_high == id.generation_high;
+            && entry.generation_low == id.generation_low()
+            && entry.generation_high == id.generation_high();
         same.then_some(entry)
     }
 
@@ -200,6 +200,7 @@ impl IndexMut<u32> for Slab {
     }
 }
 
+#[inline]
 fn split(index: u32) -> (usize, usize) {
     (index as usize / CHUNK, index as usize % CHUNK)
 }

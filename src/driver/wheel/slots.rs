@@ -47,7 +47,7 @@ impl Slots {
     #[inline]
     pub(super) fn append(&mut self, place: Place, index: u32, deadline: u64) -> u32 {
         self.used |= 1 << place.level();
-        let level = self.levels[place.level()].get_or_insert_default();
+        let level = self.levels[place.level()].get_or_insert_with(Level::new);
         let vacant = !level.is_occupied(place.slot());
         let list = &mut level.lists[place.slot()];
         if vacant {
@@ -79,6 +79,14 @@ struct Level {
 }
 
 impl Level {
+    /// Out of line, for the stack that it takes.
+    #[cold]
+    #[inline(never)]
+    fn new() -> Box<Self> {
+        let empty = List { head: NIL, tail: NIL, earliest: 0 };
+        Box::new(Self { occupied: [0; SLOTS / WORD], lists: [empty; SLOTS] })
+    }
+
     #[inline]
     fn is_occupied(&self, slot: usize) -> bool {
         self.occupied[slot / WORD] & (1 << (slot % WORD)) != 0
@@ -88,13 +96,6 @@ impl Level {
     fn first(&self) -> Option<usize> {
         let word = self.occupied.iter().position(|word| *word != 0)?;
         Some(word * WORD + self.occupied[word].trailing_zeros() as usize)
-    }
-}
-
-impl Default for Level {
-    fn default() -> Self {
-        let empty = List { head: NIL, tail: NIL, earliest: 0 };
-        Self { occupied: [0; SLOTS / WORD], lists: [empty; SLOTS] }
     }
 }
 
