@@ -179,9 +179,10 @@ impl Timers {
             }
         })?;
         match outcome {
-            Outcome::Stayed => {
-                Some(Registered { key, unpark: self.leader_misses(usize::from(key.id.tag()), nanos) })
-            }
+            Outcome::Stayed => Some(Registered {
+                key,
+                unpark: self.leader_misses(usize::from(key.id.tag()), nanos),
+            }),
             // An error means that the runtime has gone meanwhile.
             Outcome::Taken(waker) => self.insert(shard, deadline, waker).ok(),
         }
@@ -288,6 +289,20 @@ impl Timers {
             most = most.saturating_sub(woken.len() - before);
         }
         more
+    }
+
+    /// For who has nothing else to do: in each shard moves up to so many timers to where they will fire from,
+    /// which would have to be done once they are due, while others wait.
+    pub(crate) fn move_ahead(&self, most: usize) {
+        for shard in &self.shards {
+            let mut left = most;
+            let mut move_some = |wheel: &mut Option<Wheel>| {
+                let steps = STEPS.min(left);
+                left -= steps;
+                wheel.as_mut().is_some_and(|wheel| wheel.move_ahead(steps)) && left > 0
+            };
+            while shard.next() != NEVER && shard.with(&mut move_some) {}
+        }
     }
 
     /// Tells the others that the caller, the leader, is about to sleep, and returns until when it

@@ -21,6 +21,8 @@ use crate::driver::clock::real_now;
 /// Timers that are due within this time share a wake-up, as they do in the driver, whose sleep is
 /// counted in milliseconds.
 const SHORTEST_PARK: Duration = Duration::from_millis(1);
+/// From so many timers on that fire after one sleep, before the next one some are prepared for their time.
+const MANY_TIMERS: usize = 32;
 
 impl Worker {
     /// Sleeps until there may be something to do.
@@ -44,6 +46,10 @@ impl Worker {
     }
 
     pub(super) fn before_park(&self) {
+        if self.fired.get() >= MANY_TIMERS {
+            // Twice as many as fire, so that it is done well before they are due.
+            self.scheduler.driver_handle.timers.move_ahead(2 * self.fired.take());
+        }
         if let Some(hook) = &self.scheduler.config.on_park {
             // What it schedules must be in sight of the last look, which leaves the slot aside.
             self.dispatching.set(true);
@@ -77,7 +83,9 @@ impl Worker {
         self.left_park.set(true);
         self.budget.set(Budget::FULL);
         self.last_look.set(now);
+        let before = woken.len();
         self.scheduler.driver_handle.timers.fire_some(now, CROWD, &mut woken);
+        self.fired.set(woken.len() - before);
         self.dispatch(woken);
         now
     }

@@ -101,6 +101,8 @@ pub(super) struct Worker {
     /// Reused between turns.
     pub(super) woken: RefCell<Vec<Waker>>,
     pub(super) spin: Spin,
+    /// How many timers had come after the last sleep.
+    pub(super) fired: Cell<usize>,
     random: Cell<u32>,
 }
 
@@ -147,6 +149,7 @@ impl Worker {
             dispatching: Cell::new(false),
             woken: RefCell::default(),
             spin: Spin::new(may_spin),
+            fired: Cell::new(0),
             random: Cell::new(index as u32 * 2 + 1),
         })
     }

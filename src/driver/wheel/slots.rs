@@ -2,15 +2,18 @@
 
 use super::slab::NIL;
 
+/// Of a deadline, a level.
 const BITS: u32 = 8;
-const SLOTS: usize = 1 << BITS;
+/// Of a level: as many as these bits name, twice, because a level reaches to the end of the next
+/// slot of the one above.
+const SLOTS: usize = 2 << BITS;
 const LEVELS: usize = (u64::BITS / BITS) as usize;
 
 /// Every slot of every level. See [the wheel](super).
 pub(super) struct Slots {
     /// One bit for each level that is not empty.
     used: u32,
-    /// Four kilobytes each, made when first needed.
+    /// Eight kilobytes each, made when first needed.
     levels: [Option<Box<Level>>; LEVELS],
 }
 
@@ -21,14 +24,37 @@ impl Slots {
 
     /// The earliest slot with a timer, and a lower bound of its deadlines.
     #[inline]
-    pub(super) fn first(&self) -> Option<(Place, u64)> {
-        if self.used == 0 {
-            return None;
+    pub(super) fn first(&self, elapsed: u64) -> Option<(Place, u64)> {
+        let mut first = None;
+        for number in bits(self.used) {
+            let level = self.levels[number].as_ref()?;
+            let slot = level.first(Place::at(number, elapsed).slot())?;
+            let earliest = level.lists[slot].earliest;
+            if first.is_none_or(|(_, other)| earliest < other) {
+                first = Some((Place::new(number, slot), earliest));
+            }
         }
-        let number = self.used.trailing_zeros() as usize;
-        let level = self.levels[number].as_ref()?;
-        let slot = level.first()?;
-        Some((Place::new(number, slot), level.lists[slot].earliest))
+        first
+    }
+
+    /// The slot of the highest level that holds timers and in which `at` lies, from `place` upwards.
+    #[inline]
+    pub(super) fn highest(&self, place: Place, at: u64) -> Place {
+        let above = self.used & !((2 << place.level()) - 1);
+        let occupied =
+            bits(above).map(|level| Place::at(level, at)).filter(|p| self.is_occupied(*p));
+        occupied.last().unwrap_or(place)
+    }
+
+    /// Whether no lower level holds timers.
+    #[inline]
+    pub(super) fn is_lowest(&self, place: Place) -> bool {
+        self.used & ((1 << place.level()) - 1) == 0
+    }
+
+    /// The levels that hold timers, from the lowest up.
+    pub(super) fn used(&self) -> impl Iterator<Item = usize> + use<> {
+        bits(self.used)
     }
 
     /// The list of a slot, if it is not empty.
@@ -53,18 +79,20 @@ impl Slots {
         if vacant {
             *list = List { head: index, tail: index, earliest: deadline };
             level.occupied[place.slot() / WORD] |= 1 << (place.slot() % WORD);
+            level.count += 1;
             return NIL;
         }
         list.earliest = list.earliest.min(deadline);
         std::mem::replace(&mut list.tail, index)
     }
 
-    /// Its list is empty from now on.
+    /// The list of a slot that was not empty is from now on.
     #[inline]
     pub(super) fn vacate(&mut self, place: Place) {
         let Some(level) = &mut self.levels[place.level()] else { return };
         level.occupied[place.slot() / WORD] &= !(1 << (place.slot() % WORD));
-        if level.first().is_none() {
+        level.count -= 1;
+        if level.count == 0 {
             self.used &= !(1 << place.level());
         }
     }
@@ -72,9 +100,20 @@ impl Slots {
 
 const WORD: usize = u64::BITS as usize;
 
+/// The numbers of the bits that are set.
+fn bits(mut word: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let number = word.trailing_zeros();
+        word &= word.checked_sub(1)?;
+        Some(number as usize)
+    })
+}
+
 struct Level {
     /// One bit for each slot that is not empty.
     occupied: [u64; SLOTS / WORD],
+    /// How many these are.
+    count: u32,
     lists: [List; SLOTS],
 }
 
@@ -84,7 +123,7 @@ impl Level {
     #[inline(never)]
     fn new() -> Box<Self> {
         let empty = List { head: NIL, tail: NIL, earliest: 0 };
-        Box::new(Self { occupied: [0; SLOTS / WORD], lists: [empty; SLOTS] })
+        Box::new(Self { occupied: [0; SLOTS / WORD], count: 0, lists: [empty; SLOTS] })
     }
 
     #[inline]
@@ -92,9 +131,13 @@ impl Level {
         self.occupied[slot / WORD] & (1 << (slot % WORD)) != 0
     }
 
+    /// The first slot that is not empty from the half on in which `slot` is.
     #[inline]
-    fn first(&self) -> Option<usize> {
-        let word = self.occupied.iter().position(|word| *word != 0)?;
+    fn first(&self, slot: usize) -> Option<usize> {
+        let half = SLOTS / 2 / WORD;
+        let start = (slot / WORD) & half;
+        let mut words = (start..start + half).chain((start ^ half)..(start ^ half) + half);
+        let word = words.find(|word| self.occupied[*word] != 0)?;
         Some(word * WORD + self.occupied[word].trailing_zeros() as usize)
     }
 }
@@ -117,15 +160,31 @@ impl Place {
     pub(super) const NOWHERE: Self = Self(0);
 
     fn new(level: usize, slot: usize) -> Self {
-        Self((level << BITS | slot) as u16)
+        Self((level << (BITS + 1) | slot) as u16)
+    }
+
+    /// The slot of a level in which `at` lies.
+    #[inline]
+    pub(super) fn at(level: usize, at: u64) -> Self {
+        Self::new(level, (at >> (level as u32 * BITS)) as usize % SLOTS)
+    }
+
+    /// The slot after the one of a level in which `elapsed` lies.
+    pub(super) fn after(level: usize, elapsed: u64) -> Self {
+        Self::new(level, ((elapsed >> (level as u32 * BITS)) as usize + 1) % SLOTS)
+    }
+
+    /// Whether `at` lies in the slot [after](Self::after) the one in which `elapsed` lies.
+    pub(super) fn is_after(level: usize, elapsed: u64, at: u64) -> bool {
+        let number = |at| at >> (level as u32 * BITS);
+        number(at) == number(elapsed) + 1
     }
 
     /// Where a timer with the deadline `at`, which is not before `elapsed`, belongs.
     #[inline]
     pub(super) fn of(elapsed: u64, at: u64) -> Self {
         // The last bit is set so that equal numbers belong to level 0.
-        let level = ((elapsed ^ at) | 1).ilog2() / BITS;
-        Self::new(level as usize, (at >> (level * BITS)) as usize % SLOTS)
+        Self::at((((elapsed ^ at) | 1).ilog2() / BITS) as usize, at)
     }
 
     /// The last nanosecond of the slot, in which `at` lies.
@@ -134,7 +193,7 @@ impl Place {
     }
 
     fn level(self) -> usize {
-        usize::from(self.0 >> BITS) % LEVELS
+        usize::from(self.0 >> (BITS + 1)) % LEVELS
     }
 
     fn slot(self) -> usize {

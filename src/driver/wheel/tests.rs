@@ -67,7 +67,7 @@ fn it_does_what_a_sorted_map_does() {
     for seed in 1..=10 {
         let mut random = Random(seed);
         let bits = [12, 20, 30, 40, 64][seed as usize % 5];
-        // Interrupted calls of `fire` may mix up equal deadlines, and nothing else.
+        // Interrupted calls of `fire` and moving ahead may mix up equal deadlines, and nothing else.
         let strict = seed % 2 == 0;
         let log = Log::default();
         let mut wheel = Wheel::new();
@@ -110,6 +110,9 @@ fn it_does_what_a_sorted_map_does() {
                     assert!(model.first_key_value().is_none_or(|(key, _)| key.0 > now));
                 }
                 _ if strict => {}
+                _ if random.next().is_multiple_of(2) => {
+                    wheel.move_ahead(random.next() as usize % 30);
+                }
                 _ => {
                     // Part of the due timers, then others come and go before the rest.
                     let mut woken = Vec::new();
@@ -151,6 +154,36 @@ fn take_fired(
     let ids = keys.iter().map(|key| model.remove(key).unwrap()).collect();
     assert!(model.first_key_value().is_none_or(|(key, _)| Some(key.0) >= last));
     ids
+}
+
+#[test]
+fn what_was_moved_ahead_need_not_be_when_it_is_due() {
+    const SLOT: u64 = 1 << 24;
+    for (is_moved, number) in [(false, 0), (true, 10), (true, 2000)] {
+        let log = Log::default();
+        let mut wheel = Wheel::new();
+        for number in 0..2000 {
+            wheel.insert(SLOT + number * (SLOT / 2000), log.waker(number), 0);
+        }
+        let later = wheel.insert(SLOT, log.waker(2000), 0);
+        wheel.reset(later, 2 * SLOT);
+        let mut left = 2001;
+        while is_moved && left > 0 {
+            left -= number.min(left);
+            assert_eq!(wheel.move_ahead(number), left > 0);
+        }
+        assert_eq!(wheel.next_deadline(), Some(SLOT));
+        let mut woken = Vec::new();
+        let more = wheel.fire(SLOT, 30, &mut woken);
+        assert_eq!(more, !is_moved, "a slot of the lower level is what is looked at");
+        fire(&mut wheel, SLOT, 30);
+        woken.drain(..).for_each(Waker::wake);
+        assert_eq!(log.take(), [0]);
+        fire(&mut wheel, 2 * SLOT - 1, 30);
+        assert!(log.take().into_iter().eq(1..2000));
+        assert_eq!(wheel.next_deadline(), Some(2 * SLOT));
+        assert!(wheel.remove(later).is_some());
+    }
 }
 
 #[test]
