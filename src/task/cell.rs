@@ -18,29 +18,33 @@
 //! | `vtable`, `spawned_at` | everyone, read only |
 //! | `scheduler` | the holder of the run right of a task that is not complete |
 //! | `links` | whoever holds the lock of the shard |
-//! | `join_waker` | the task if `JOIN_WAKER`, else the `JoinHandle` |
+//! | `joiner` | the `JoinHandle`; whoever completes the task reads it if `JOIN_WAKER` |
 //! | stage | the holder of the run right until `COMPLETE`, then the `JoinHandle` |
 //!
 //! Beyond [`allocate`] and the three functions in the [`VTable`] nothing is generic over the future,
 //! so a spawn adds little code per future type. This is the only file of the module that looks into
 //! memory (`list.rs` has one accessor); the others are safe code over [`TaskPtr`].
+//!
+//! The join waker is in two atomic words because the task reads it while the handle may be about to
+//! write it again, and learns only afterwards, from the state word, whether what it has is a waker.
 
 use std::alloc::{Layout, dealloc};
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, offset_of};
+use std::mem::{ManuallyDrop, needs_drop, offset_of};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex as StdMutex; // in a type only
-use std::task::{Context, Poll, RawWaker, Waker};
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 use super::error::Panic;
 use super::list::Links;
 use super::state::{Outcome, State};
-use super::{Runnable, Schedule, waker};
+use super::{Runnable, Schedule, spare, waker};
 use crate::contain::contain;
+use crate::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use crate::sync::{Arc, UnsafeCell};
 
 /// The part of a cell that does not depend on the future's type.
@@ -50,11 +54,14 @@ pub(super) struct Header {
     vtable: &'static VTable,
     scheduler: *const (),
     pub(super) links: UnsafeCell<Links>,
-    join_waker: UnsafeCell<Option<Waker>>,
+    joiner: [AtomicPtr<()>; 2],
     pub(super) spawned_at: &'static Location<'static>,
     /// Stands for the stage where its type is not known: loom checks accesses through this.
     stage: UnsafeCell<()>,
 }
+
+/// The size of the part that all cells have.
+pub(super) const HEADER: usize = size_of::<Header>();
 
 #[repr(C)]
 struct Cell<F: Future> {
@@ -74,6 +81,8 @@ union Stage<F: Future> {
 struct VTable {
     poll: fn(TaskPtr, &mut Context<'_>) -> Polled,
     drop_stage: fn(TaskPtr, InStage),
+    /// Whether the output has a destructor.
+    drops_output: bool,
     schedule: fn(TaskPtr),
     layout: Layout,
     stage_offset: usize,
@@ -124,17 +133,20 @@ where
     // Nothing drops the future if the allocation unwinds. So, once this is inlined, nobody needs its
     // address on the stack, and a future that is larger than the stack is built where it stays.
     let future = ManuallyDrop::new(future);
-    let cell: *mut Cell<F> = Box::into_raw(Box::<Cell<F>>::new_uninit()).cast();
+    let cell: *mut Cell<F> = match spare::take(Layout::new::<Cell<F>>()) {
+        Some(cell) => cell.into_raw().cast(),
+        None => Box::into_raw(Box::<Cell<F>>::new_uninit()).cast(),
+    };
     let header = Header {
         state: State::new(),
         vtable: const { &VTable::of::<F, S>() },
         scheduler: Arc::as_ptr(scheduler).cast(),
         links: UnsafeCell::new(Links::default()),
-        join_waker: UnsafeCell::new(None),
+        joiner: [AtomicPtr::new(ptr::null_mut()), AtomicPtr::new(ptr::null_mut())],
         spawned_at,
         stage: UnsafeCell::new(()),
     };
-    // SAFETY: `cell` was just allocated with room for both fields, and is not null.
+    // SAFETY: `cell` was allocated with room for both fields, is not null, and nobody else knows it.
     let header = unsafe {
         (&raw mut (*cell).stage.future).write(future);
         (&raw mut (*cell).header).write(header);
@@ -151,6 +163,7 @@ impl VTable {
         Self {
             poll: poll::<F>,
             drop_stage: drop_stage::<F>,
+            drops_output: needs_drop::<F::Output>(),
             schedule: schedule::<S>,
             layout: Layout::new::<Cell<F>>(),
             stage_offset: offset_of!(Cell<F>, stage),
@@ -234,6 +247,15 @@ impl TaskPtr {
         catch_unwind(AssertUnwindSafe(|| drop_stage(self, InStage::Future))).err().map(Panic::new)
     }
 
+    /// Whether dropping what the stage holds runs code of the user.
+    pub(super) fn has_to_drop(self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Nothing => false,
+            Outcome::Value => self.header().vtable.drops_output,
+            Outcome::Panic => true,
+        }
+    }
+
     /// Drops what the stage holds of a task that has nothing but that left; panics are contained.
     #[cold]
     pub(super) fn drop_outcome(self, outcome: Outcome) {
@@ -255,11 +277,35 @@ impl TaskPtr {
         self.take_stage()
     }
 
-    /// Calls `f` with the join waker slot, which the caller owns.
-    pub(super) fn join_waker<R>(self, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
-        // SAFETY: the slot has one owner at a time, by the `JOIN_WAKER` bit; `f` runs no code of the
-        // user, so it cannot get here again.
-        self.header().join_waker.with_mut(|slot| f(unsafe { &mut *slot }))
+    /// Puts a join waker into the slot, which holds none; called by the handle.
+    #[inline]
+    pub(super) fn put_joiner(self, waker: Waker) {
+        let waker = ManuallyDrop::new(waker);
+        let [data, vtable] = &self.header().joiner;
+        // Ordering: Relaxed; `set_join_waker` publishes both.
+        data.store(waker.data().cast_mut(), Relaxed);
+        vtable.store(ptr::from_ref(waker.vtable()).cast_mut().cast(), Relaxed);
+    }
+
+    /// What the slot holds.
+    #[inline]
+    pub(super) fn joiner(self) -> Joiner {
+        // Ordering: Relaxed; what it is worth is told by the state word, whose Acquire came before
+        // this (`complete`), or the words are the caller's own (the handle).
+        Joiner(self.header().joiner.each_ref().map(|word| word.load(Relaxed)))
+    }
+
+    /// The next in a list of spare cells.
+    #[inline]
+    pub(super) fn next_spare(self) -> Option<Self> {
+        // Ordering: Relaxed here and below: lists belong to one thread.
+        NonNull::new(self.header().joiner[0].load(Relaxed).cast()).map(Self)
+    }
+
+    #[inline]
+    pub(super) fn set_next_spare(self, next: Option<Self>) {
+        let next = next.map_or(ptr::null_mut(), Self::into_raw);
+        self.header().joiner[0].store(next, Relaxed);
     }
 
     /// Gives the run right, which the caller has, to the scheduler.
@@ -270,21 +316,29 @@ impl TaskPtr {
     /// Frees the cell; the caller was told so by a transition, and the stage is empty.
     #[inline]
     pub(super) fn free(self) {
-        let layout = self.layout();
         // Nothing, but for loom, which checks that whoever touched these is done.
         self.touch_stage(|| ());
-        self.join_waker(|slot| debug_assert!(slot.is_none()));
         self.header().links.with_mut(|_| ());
         #[cfg(test)]
         live::add(-1);
+        if !spare::put(self, self.layout()) {
+            self.dealloc();
+        }
+    }
+
+    /// Gives the memory back.
+    pub(super) fn dealloc(self) {
+        let layout = self.layout();
         // SAFETY: allocated in `allocate` by the global allocator with this layout; exactly one
-        // transition says `Free`, and nobody has an address of the cell after it.
+        // transition says `Free`, nobody has an address of the cell after it, and a spare one is
+        // taken out of its list before this.
         unsafe {
             ptr::drop_in_place(self.0.as_ptr()); // for loom: the fields have no destructors in production
             dealloc(self.0.as_ptr().cast(), layout);
         }
     }
 
+    #[inline]
     pub(super) fn layout(self) -> Layout {
         self.header().vtable.layout
     }
@@ -306,9 +360,8 @@ impl TaskPtr {
     /// A waker that counts for one reference once it is dropped or woken by value.
     #[inline]
     fn waker(self) -> Waker {
-        // SAFETY: the functions of this vtable keep the contract of `RawWaker` for the address of any
-        // living cell.
-        unsafe { Waker::from_raw(RawWaker::new(self.into_raw(), &waker::VTABLE)) }
+        // The functions of this vtable keep their contract for the address of any living cell.
+        Joiner([self.into_raw(), ptr::from_ref(&waker::VTABLE).cast_mut().cast()]).into_waker()
     }
 
     /// Where the stage is, as a pointer to something in it.
@@ -331,6 +384,26 @@ impl TaskPtr {
     }
 }
 
+/// What was read from a join waker slot: a waker, or not.
+#[derive(Clone, Copy)]
+pub(super) struct Joiner([*mut (); 2]);
+
+impl Joiner {
+    #[inline]
+    pub(super) fn will_wake(self, waker: &Waker) -> bool {
+        self.0 == [waker.data().cast_mut(), ptr::from_ref(waker.vtable()).cast_mut().cast()]
+    }
+
+    /// Takes the waker, which the state word says to be there and the caller's.
+    #[inline]
+    pub(super) fn into_waker(self) -> Waker {
+        let [data, vtable] = self.0;
+        // SAFETY: `put_joiner` took a waker apart into these two, which the state word gave to one
+        // taker, or they are the parts of a waker of ours; and a vtable is a `'static` reference.
+        unsafe { Waker::new(data, &*vtable.cast_const().cast::<RawWakerVTable>()) }
+    }
+}
+
 /// A [`Runnable`] as an address, for atomic slots. Here because this file may say `unsafe`.
 impl Runnable {
     /// The address of the task; the run right goes with it.
@@ -344,7 +417,8 @@ impl Runnable {
     ///
     /// `raw` came from `into_raw` and is given back once.
     pub(crate) unsafe fn from_raw(raw: *mut ()) -> Self {
-        Self::new(TaskPtr::from_raw(raw))
+        // SAFETY: what `into_raw` gives is not null.
+        Self::new(TaskPtr(unsafe { NonNull::new_unchecked(raw.cast()) }))
     }
 }
 

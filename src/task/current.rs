@@ -5,12 +5,15 @@
 //! is spent, cost a few instructions that way. Tasks are told apart by address, so the waker of a
 //! sub-executor inside the task (`join!`, `FuturesUnordered`) is never mistaken for the task's own.
 //!
-//! Polls nest: code inside a task may run another runtime's tasks on this thread. [`enter`] saves
-//! what it finds and its guard restores it; a wake of the outer task from inside the inner poll goes
-//! through the state word, which is always right.
+//! Likewise a waker of the task that is cloned or dropped here is only noted: who polls holds the run
+//! right, which keeps the cell, and settles all of it in the one exchange that gives that up.
 //!
-//! The guard must be gone before the cell can be: a new task at the same address would be mistaken
-//! for the old one, and its wake lost.
+//! Polls nest: code inside a task may run another runtime's tasks on this thread. [`enter`] saves
+//! what it finds and [`Entered::leave`] restores it; a wake of the outer task from inside the inner
+//! poll goes through the state word, which is always right.
+//!
+//! A task is left before its cell can be gone: a new task at the same address would be mistaken for
+//! the old one, and its wake lost.
 
 use std::cell::Cell;
 use std::fmt;
@@ -21,17 +24,43 @@ use super::cell::TaskPtr;
 
 struct Current {
     task: Cell<Option<TaskPtr>>, // only ever compared, never followed
+    // Apart: what is written in pieces and read as one stalls the processor.
     woken: Cell<bool>,
+    owed: Cell<i32>,
 }
+
+/// What happened to a task while it was polled.
+#[must_use]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Notes {
+    /// It has woken itself.
+    pub(super) woken: bool,
+    /// Wakers of it cloned, less those dropped, that its state word has not been told of.
+    pub(super) owed: i32,
+}
+
+/// So many are not let wait: the word's own count would come near its end.
+const MUCH: i32 = 1 << 20;
 
 crate::sync::thread_local! {
-    static CURRENT: Current = const { Current { task: Cell::new(None), woken: Cell::new(false) } };
+    static CURRENT: Current =
+        const { Current { task: Cell::new(None), woken: Cell::new(false), owed: Cell::new(0) } };
 }
 
-/// Marks `task` as the one that this thread polls, until the guard is dropped.
+impl Current {
+    #[inline]
+    fn replace_notes(&self, notes: Notes) -> Notes {
+        Notes { woken: self.woken.replace(notes.woken), owed: self.owed.replace(notes.owed) }
+    }
+}
+
+/// Marks `task`, whose run right the caller has, as the one that this thread polls, until it is left.
+#[inline]
 pub(super) fn enter(task: TaskPtr) -> Entered {
     let saved = CURRENT
-        .try_with(|current| (current.task.replace(Some(task)), current.woken.replace(false)))
+        .try_with(|current| {
+            (current.task.replace(Some(task)), current.replace_notes(Notes::default()))
+        })
         .unwrap_or_default();
     Entered { saved, _this_thread: PhantomData }
 }
@@ -50,27 +79,39 @@ pub(super) fn wake(task: TaskPtr) -> bool {
         .unwrap_or(false)
 }
 
-/// Restores what the thread polled before, when dropped.
+/// Notes a waker of `task` that was cloned (1) or dropped (-1) if this thread is polling it; else
+/// says `false`.
+#[inline]
+pub(super) fn owe(task: TaskPtr, change: i32) -> bool {
+    CURRENT
+        .try_with(|current| {
+            let owed = current.owed.get() + change;
+            let noted = current.task.get() == Some(task) && owed.abs() < MUCH;
+            if noted {
+                current.owed.set(owed);
+            }
+            noted
+        })
+        .unwrap_or(false)
+}
+
+/// To be [left](Self::leave).
+#[must_use]
 pub(super) struct Entered {
-    saved: (Option<TaskPtr>, bool),
+    saved: (Option<TaskPtr>, Notes),
     _this_thread: PhantomData<*const ()>,
 }
 
 impl Entered {
-    /// Whether the task has woken itself since it was entered.
+    /// Restores what the thread polled before; what is to be settled.
     #[inline]
-    pub(super) fn woken(&self) -> bool {
-        CURRENT.try_with(|current| current.woken.get()).unwrap_or(false)
-    }
-}
-
-impl Drop for Entered {
-    #[inline]
-    fn drop(&mut self) {
-        let _ = CURRENT.try_with(|current| {
-            current.task.set(self.saved.0);
-            current.woken.set(self.saved.1);
-        });
+    pub(super) fn leave(self) -> Notes {
+        CURRENT
+            .try_with(|current| {
+                current.task.set(self.saved.0);
+                current.replace_notes(self.saved.1)
+            })
+            .unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the outside holds of a task: [`JoinHandle`] and [`AbortHandle`].
 //!
-//! The join waker slot has one owner at a time. It is the handle's until it is filled and
-//! `JOIN_WAKER` set, then the task's; to look at it again the handle takes it back first. Only one of
+//! The join waker slot has one owner at a time. It is the handle's, and empty, until it is filled and
+//! `JOIN_WAKER` set, then the task's; to fill it again the handle takes it back first. Only one of
 //! "the handle sets the bit" and "the task completes" comes first, and the other one sees it: the
 //! handle then takes the output instead, or the task wakes the joiner.
 
@@ -12,7 +12,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::cell::{TaskPtr, TypedPtr};
-use super::state::{DropJoin, JoinSlot, Reference, Wake};
+use super::error::Panic;
+use super::state::{DropJoin, JoinSlot, Outcome, Reference, Wake};
 use super::{Id, JoinError};
 use crate::contain::contain;
 use crate::coop;
@@ -100,45 +101,85 @@ impl<T> JoinHandle<T> {
 
     /// Leaves `waker` in the slot; `Ready` if the task is complete, and the slot empty.
     pub(super) fn register(&mut self, waker: &Waker) -> Poll<()> {
-        let task = self.ptr.task();
-        let seen = task.header().state.snapshot();
-        if seen.is_complete() {
-            return Poll::Ready(());
-        }
-        if seen.has_join_waker() && task.header().state.unset_join_waker() == JoinSlot::Complete {
-            return Poll::Ready(());
-        }
-        // The slot is ours. Code of the user (clone, drop) runs outside of the access to it.
-        let keep = task.join_waker(|slot| slot.as_ref().is_some_and(|old| old.will_wake(waker)));
-        let mut old = None;
-        if !keep {
-            let new = waker.clone();
-            old = task.join_waker(|slot| slot.replace(new));
-        }
-        let set = task.header().state.set_join_waker();
-        if set == JoinSlot::Complete {
-            let new = task.join_waker(Option::take);
-            contain(|| drop(new));
-        }
-        contain(|| drop(old));
-        match set {
-            JoinSlot::Done => Poll::Pending,
-            JoinSlot::Complete => Poll::Ready(()),
-        }
+        register(self.ptr.task(), waker).map(|_| ())
     }
 
     /// Takes what the task left, once; `None` if it is not complete.
     pub(super) fn output(&mut self) -> Option<Result<T, JoinError>> {
-        let task = self.ptr.task();
         // Its Acquire pairs with the Release of `complete`.
-        let seen = task.header().state.snapshot();
-        if !seen.is_complete() {
-            return None;
-        }
-        let taken = self.ptr.take(seen.outcome());
-        let error = |panic| JoinError::new(Id::of(task), task.header().spawned_at, panic);
-        Some(taken.map_err(error))
+        let seen = self.ptr.task().header().state.snapshot();
+        seen.is_complete().then(|| self.take(seen.outcome()))
     }
+
+    /// Wakers and abort handles of the task.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn references(&self) -> i32 {
+        self.ptr.task().header().state.snapshot().refs()
+    }
+
+    #[inline]
+    fn take(&mut self, outcome: Outcome) -> Result<T, JoinError> {
+        let task = self.ptr.task();
+        self.ptr.take(outcome).map_err(|panic| no_output(task, panic))
+    }
+}
+
+#[cold]
+fn no_output(task: TaskPtr, panic: Option<Panic>) -> JoinError {
+    JoinError::new(Id::of(task), task.header().spawned_at, panic)
+}
+
+/// Leaves `waker` in the slot; `Ready` if the task is complete, and the slot empty.
+#[inline]
+fn register(task: TaskPtr, waker: &Waker) -> Poll<Outcome> {
+    let state = &task.header().state;
+    let seen = state.snapshot();
+    if seen.is_complete() {
+        return Poll::Ready(seen.outcome());
+    }
+    if seen.has_join_waker() {
+        if task.joiner().will_wake(waker) {
+            return Poll::Pending; // the task will find it there
+        }
+        return register_another(task, waker.clone());
+    }
+    task.put_joiner(waker.clone());
+    match state.set_join_waker() {
+        JoinSlot::Done => Poll::Pending,
+        JoinSlot::Complete => Poll::Ready(came_too_late(task, task.joiner().into_waker())),
+    }
+}
+
+/// Replaces the waker in the slot.
+#[cold]
+fn register_another(task: TaskPtr, new: Waker) -> Poll<Outcome> {
+    let state = &task.header().state;
+    if state.unset_join_waker() == JoinSlot::Complete {
+        return Poll::Ready(came_too_late(task, new));
+    }
+    let old = task.joiner().into_waker();
+    task.put_joiner(new);
+    let registered = match state.set_join_waker() {
+        JoinSlot::Done => Poll::Pending,
+        JoinSlot::Complete => Poll::Ready(came_too_late(task, task.joiner().into_waker())),
+    };
+    contain(|| drop(old));
+    registered
+}
+
+/// The waker of a joiner who finds that the task is complete is not needed.
+#[cold]
+fn came_too_late(task: TaskPtr, waker: Waker) -> Outcome {
+    contain(|| drop(waker));
+    task.header().state.snapshot().outcome()
+}
+
+/// What a poll of a handle does before it takes the output.
+fn poll_complete(task: TaskPtr, cx: &mut Context<'_>) -> Poll<Outcome> {
+    ready!(coop::gate(cx));
+    let outcome = ready!(register(task, cx.waker()));
+    coop::charge(0);
+    Poll::Ready(outcome)
 }
 
 impl<T> Future for JoinHandle<T> {
@@ -146,10 +187,8 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(!self.ptr.is_taken(), "`JoinHandle` polled after it gave its result");
-        ready!(coop::gate(cx));
-        ready!(self.register(cx.waker()));
-        coop::charge(0);
-        Poll::Ready(self.output().expect("`register` said so"))
+        let outcome = ready!(poll_complete(self.ptr.task(), cx));
+        Poll::Ready(self.take(outcome))
     }
 }
 
@@ -161,26 +200,34 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let task = self.ptr.task();
-        let state = &task.header().state;
-        let seen = state.snapshot();
-        // A waker is left if this was polled and the task has not taken it. Of a complete task with
-        // `JOIN_WAKER` the slot is the task's, which is just emptying it.
-        let ours = !seen.has_join_waker() || state.unset_join_waker() == JoinSlot::Done;
-        let waker = if ours { task.join_waker(Option::take) } else { None };
-        let mut emptied = self.ptr.is_taken();
-        loop {
-            match task.header().state.drop_join(emptied) {
-                DropJoin::Empty(outcome) => {
-                    task.drop_outcome(outcome);
-                    emptied = true;
-                }
-                DropJoin::Done => break,
-                DropJoin::Free => {
-                    task.free();
-                    break;
-                }
+        if self.ptr.is_taken() && task.header().state.snapshot().has_nothing_but_join() {
+            task.free();
+        } else {
+            drop_join(task, self.ptr.is_taken());
+        }
+    }
+}
+
+fn drop_join(task: TaskPtr, mut emptied: bool) {
+    let state = &task.header().state;
+    // A waker is left if the handle was polled and the task has not taken it. Of a complete task with
+    // `JOIN_WAKER` the slot is the task's, which is just emptying it.
+    let ours = state.snapshot().has_join_waker() && state.unset_join_waker() == JoinSlot::Done;
+    let waker = ours.then(|| task.joiner().into_waker());
+    loop {
+        match state.drop_join(emptied) {
+            DropJoin::Empty(outcome) => {
+                task.drop_outcome(outcome);
+                emptied = true;
+            }
+            DropJoin::Done => break,
+            DropJoin::Free => {
+                task.free();
+                break;
             }
         }
+    }
+    if let Some(waker) = waker {
         contain(|| drop(waker));
     }
 }

@@ -35,6 +35,7 @@
 // | `waker.rs` | the `RawWaker` functions |
 // | `current.rs` | which task this thread polls; self-wake; ids |
 // | `join.rs`, `error.rs` | what users hold and get |
+// | `spare.rs` | cells kept for the next tasks |
 // | `info.rs` | what is told about a task, and names |
 // | `join_set.rs` | many tasks, awaited together |
 // | `token.rs`, `local.rs` | cancellation tokens; task-locals |
@@ -77,6 +78,7 @@ mod join_set;
 mod list;
 mod local;
 mod runnable;
+mod spare;
 mod state;
 mod token;
 mod waker;
@@ -102,6 +104,8 @@ pub use join_set::JoinSet;
 pub(crate) use list::{OnPanic, OwnedTasks};
 pub use local::{AccessError, LocalKey};
 pub(crate) use runnable::{After, Runnable};
+#[cfg(not(loom))]
+pub(crate) use spare::{KEPT, keep_spares};
 pub use token::{CancellationToken, Cancelled, DropGuard};
 pub use yield_now::yield_now;
 

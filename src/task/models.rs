@@ -387,6 +387,35 @@ fn the_join_waker_has_one_owner_at_a_time() {
     });
 }
 
+/// {complete} ∥ {poll the handle with one waker, another one, and the first again}: who reads the slot
+/// before it has completed the task does not take the first for the last. 2 threads.
+#[test]
+fn a_lent_join_waker_is_not_used_if_it_was_taken_back() {
+    model(|| {
+        let hand = Hand::new();
+        let (runnable, mut handle) = task(&hand, async { 7 });
+        let running = {
+            let hand = hand.clone();
+            thread::spawn(move || hand.run(runnable))
+        };
+        let woken = [StdArc::new(Woken::default()), StdArc::new(Woken::default())];
+        let mut waits = false;
+        for i in [0, 1, 0] {
+            waits = poll(&mut handle, &woken[i].clone().into()).is_pending();
+            if !waits {
+                break;
+            }
+        }
+        running.join().unwrap();
+        for woken in &woken {
+            assert_eq!(StdArc::strong_count(woken), 1, "a waker is kept");
+        }
+        if waits {
+            assert_eq!([1, 0], woken.map(|woken| woken.0.load(Relaxed)));
+        }
+    });
+}
+
 /// As above, but the handle is dropped instead of polled again. 2 threads.
 #[test]
 fn a_dropped_handle_leaves_no_waker() {
@@ -495,6 +524,46 @@ fn a_cancelled_entry_sees_the_last_poll() {
             hand.shutdown();
             assert_eq!(dropped.load(Relaxed), 1);
             drop(shared.waker.lock().take());
+        });
+    }
+}
+
+/// {a poll that gives a clone of its waker away, drops another, and is the last} ∥ {clone that clone,
+/// drop or wake it, drop the rest}, of a detached task: what the poll does not count keeps the cell.
+/// 2 threads, 2 models.
+#[test]
+fn an_uncounted_waker_keeps_the_cell() {
+    let ends: [fn(Waker); 2] = [drop, Waker::wake];
+    for end in ends {
+        model(move || {
+            let hand = Hand::new();
+            let (value, dropped) = drops();
+            let given: Arc<Mutex<Option<Waker>>> = Arc::new(Mutex::new(None));
+            let gives = given.clone();
+            let (runnable, handle) = task(
+                &hand,
+                std::future::poll_fn(move |cx| {
+                    let _value = &value;
+                    let other = cx.waker().clone();
+                    *gives.lock() = Some(cx.waker().clone());
+                    drop(other);
+                    let back = gives.lock().take();
+                    drop(back);
+                    Poll::Ready(())
+                }),
+            );
+            drop(handle);
+            let taking = thread::spawn(move || {
+                let taken = given.lock().take();
+                if let Some(waker) = taken {
+                    let other = waker.clone();
+                    end(waker);
+                    other.wake_by_ref();
+                }
+            });
+            hand.run(runnable);
+            taking.join().unwrap();
+            assert_eq!(dropped.load(Relaxed), 1);
         });
     }
 }

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::task::Waker;
 
 use super::cell::{Polled, TaskPtr};
-use super::current::{self, Entered};
+use super::current::{self, Notes};
 use super::error::Panic;
 use super::state::{Complete, Outcome, Park, Reference, Start};
 use super::{Id, OwnedTasks};
@@ -58,12 +58,13 @@ impl Runnable {
             return After::Ended(cancel(task, Some(owned)));
         }
         let entered = current::enter(task);
-        let (outcome, panic) = match task.poll() {
-            Polled::Pending => return park(task, entered, owned, shard),
-            Polled::Ready => (Outcome::Value, None),
-            Polled::Panicked(panic) => (Outcome::Panic, Some(panic)),
-        };
-        After::Ended(complete(task, entered, outcome, panic, Some(owned)))
+        let polled = task.poll();
+        let left = entered.leave();
+        After::Ended(match polled {
+            Polled::Pending => return park(task, left, owned, shard),
+            Polled::Ready => complete(task, left.owed, Outcome::Value, Some(owned)),
+            Polled::Panicked(panic) => finish_panicked(task, left.owed, panic, Some(owned)),
+        })
     }
 
     /// Drops the future here and now and completes the task as cancelled. Never unwinds.
@@ -104,9 +105,12 @@ impl std::fmt::Debug for Runnable {
 
 /// After a poll that returned `Pending`.
 #[inline]
-fn park(task: TaskPtr, entered: Entered, owned: &OwnedTasks, shard: usize) -> After {
+fn park(task: TaskPtr, left: Notes, owned: &OwnedTasks, shard: usize) -> After {
     let seen = task.header().state.snapshot();
-    if !seen.is_cancelled() && (entered.woken() || seen.is_notified()) {
+    if !seen.is_cancelled() && (left.woken || seen.is_notified()) {
+        if left.owed != 0 {
+            task.header().state.pay(left.owed);
+        }
         return After::Again(Runnable::new(task));
     }
     // Idle tasks are listed, so this one must be before it can be idle.
@@ -114,70 +118,91 @@ fn park(task: TaskPtr, entered: Entered, owned: &OwnedTasks, shard: usize) -> Af
     if let Some(shard) = linked
         && !owned.link(task, shard)
     {
-        return After::Ended(finish_cancelled(task, entered, Some(owned)));
+        return After::Ended(finish_cancelled(task, left.owed, Some(owned)));
     }
-    match task.header().state.park(linked) {
+    match task.header().state.park(linked, left.owed) {
         Park::Idle => After::Waits, // the cell may be gone
         Park::Requeue => After::Again(Runnable::new(task)),
-        Park::Cancel => After::Ended(finish_cancelled(task, entered, Some(owned))),
+        Park::Cancel => After::Ended(finish_cancelled(task, 0, Some(owned))),
     }
 }
 
 #[cold]
 fn cancel(task: TaskPtr, owned: Option<&OwnedTasks>) -> Option<Waker> {
-    finish_cancelled(task, current::enter(task), owned)
+    finish_cancelled(task, 0, owned)
 }
 
 #[cold]
-fn finish_cancelled(task: TaskPtr, entered: Entered, owned: Option<&OwnedTasks>) -> Option<Waker> {
-    match task.drop_future() {
-        None => complete(task, entered, Outcome::Nothing, None, owned),
-        panic => complete(task, entered, Outcome::Panic, panic, owned),
+fn finish_cancelled(task: TaskPtr, owed: i32, owned: Option<&OwnedTasks>) -> Option<Waker> {
+    let entered = current::enter(task);
+    let panic = task.drop_future();
+    let owed = owed + entered.leave().owed;
+    match panic {
+        None => complete(task, owed, Outcome::Nothing, owned),
+        Some(panic) => finish_panicked(task, owed, panic, owned),
     }
 }
 
-/// The end of a task whose future is gone; the caller wakes who waits for it. For `Outcome::Value`
-/// the output is in the stage.
-fn complete(
+#[cold]
+fn finish_panicked(
     task: TaskPtr,
-    entered: Entered,
-    mut outcome: Outcome,
-    panic: Option<Panic>,
+    owed: i32,
+    panic: Panic,
     owned: Option<&OwnedTasks>,
 ) -> Option<Waker> {
-    let seen = task.header().state.snapshot();
+    task.put_panic(panic);
+    owned.into_iter().for_each(OwnedTasks::a_task_has_panicked);
+    complete(task, owed, Outcome::Panic, owned)
+}
+
+/// The end of a task whose future is gone; the caller wakes who waits for it. What else there is to
+/// keep of it is in the stage.
+fn complete(
+    task: TaskPtr,
+    mut owed: i32,
+    mut outcome: Outcome,
+    owned: Option<&OwnedTasks>,
+) -> Option<Waker> {
+    let state = &task.header().state;
+    let mut seen = state.snapshot();
     if let (Some(shard), Some(owned)) = (seen.shard(), owned) {
         owned.unlink(task, shard);
     }
-    if let Some(panic) = panic {
-        task.put_panic(panic);
-        owned.into_iter().for_each(OwnedTasks::a_task_has_panicked);
-    }
-    if !seen.has_join() {
-        // Dropped here: on the runtime, and in the task's name.
-        task.drop_outcome(std::mem::replace(&mut outcome, Outcome::Nothing));
-    }
-    drop(entered); // before the cell can be gone; see `current.rs`
     loop {
-        match task.header().state.complete(outcome, owned.is_some()) {
-            Complete::NobodyWaits => {
-                let _entered = current::enter(task);
-                task.drop_outcome(std::mem::replace(&mut outcome, Outcome::Nothing));
+        let joiner = task.joiner(); // worth something if `seen` lends it, and the exchange succeeds
+        match state.complete(seen, outcome, owned.is_some(), owed) {
+            Ok(Complete::NobodyWaits) => {
+                let unwanted = std::mem::replace(&mut outcome, Outcome::Nothing);
+                if task.has_to_drop(unwanted) {
+                    owed += drop_unwanted(task, unwanted);
+                    seen = state.snapshot(); // never older than what is owed
+                }
             }
-            Complete::Done => return None,
-            Complete::Free => {
+            Ok(Complete::Done) => return None,
+            Ok(Complete::Free) => {
                 task.free();
                 return None;
             }
-            Complete::WakeJoiner => {
-                let waker = task.join_waker(Option::take);
-                if task.header().state.release_active() == Reference::Free {
+            // To be woken with no use of the cell: that may free it.
+            Ok(Complete::WakeLent) => return Some(joiner.into_waker()),
+            Ok(Complete::WakeInSlot) => {
+                let waker = task.joiner().into_waker();
+                if state.release_active() == Reference::Free {
                     task.free();
                 }
-                return waker; // to be woken with no use of the cell: that may free it
+                return Some(waker);
             }
+            Err(now) => seen = now,
         }
     }
+}
+
+/// Drops what nobody waits for here, on the runtime and in the task's name; what is owed for it.
+#[cold]
+fn drop_unwanted(task: TaskPtr, outcome: Outcome) -> i32 {
+    let entered = current::enter(task);
+    task.drop_outcome(outcome);
+    entered.leave().owed
 }
 
 fn wake(joiner: Option<Waker>) {

@@ -27,7 +27,8 @@
 //! 4. idle → queued, queued or running → woken: [`State::wake_by_ref`], [`State::wake_by_val`].
 //! 5. idle → queued with `CANCELLED`; `CANCELLED` added while queued or running: [`State::abort`].
 //! 6. the same by the list at shutdown, which keeps the run right: [`State::seize`].
-//! 7. running → complete: [`State::complete`], and if a joiner waits [`State::release_active`].
+//! 7. running → complete: [`State::complete`], and if the joiner's waker has changed hands before
+//!    [`State::release_active`].
 //! 8. join waker handed to the task and taken back: [`State::set_join_waker`],
 //!    [`State::unset_join_waker`].
 //! 9. handle gone: [`State::drop_join`].
@@ -38,6 +39,11 @@
 //! References are counted for wakers and abort handles; `ACTIVE`, `JOIN` and `LISTED` are one
 //! reference each. The transition that leaves none of them says `Free` to its caller, and only to it.
 //! An idle task is always `LISTED`, so memory is never freed under a living future.
+//!
+//! A poll need not count the wakers of its own task that it clones and drops: whoever holds the run
+//! right may owe the word some references, and pays with the transition that gives the run right up.
+//! Until then the count may be too low, even less than nothing, if others have dropped what the word
+//! does not know of. That does no harm: while `ACTIVE` is set nobody frees the cell.
 //!
 //! # Orderings
 //!
@@ -72,10 +78,12 @@ const LISTED: u64 = 1 << 6;
 const VALUE: u64 = 1 << 7;
 /// With `COMPLETE`: the stage holds a panic's payload.
 const PANIC: u64 = 1 << 8;
+/// The handle has taken the join waker back once, so that the slot may be written a second time.
+const REJOINED: u64 = 1 << 9;
 /// The shard that lists the task; means something with `LISTED` only.
 const SHARD: u64 = 0xffff << SHARD_SHIFT;
 const SHARD_SHIFT: u32 = 16;
-/// One waker or abort handle.
+/// One waker or abort handle. Their number is signed: see "Who keeps the memory".
 const REF: u64 = 1 << REF_SHIFT;
 const REF_SHIFT: u32 = 32;
 
@@ -85,8 +93,8 @@ pub(super) const MAX_SHARDS: usize = 1 << 16;
 /// The state word.
 ///
 /// ```text
-/// 63            32 31      16 15   9    8      7       6         5        4       3          2         1        0
-/// | references    | shard    |    | PANIC | VALUE | LISTED | JOIN_WAKER | JOIN | CANCELLED | COMPLETE | NOTIFIED | ACTIVE |
+/// 63       32 31  16 15  10     9         8       7       6         5        4       3          2         1        0
+/// | references | shard |  | REJOINED | PANIC | VALUE | LISTED | JOIN_WAKER | JOIN | CANCELLED | COMPLETE | NOTIFIED | ACTIVE |
 /// ```
 pub(super) struct State(AtomicU64);
 
@@ -155,8 +163,10 @@ pub(super) enum Complete {
     NobodyWaits,
     /// Complete; the cell is no longer the caller's.
     Done,
+    /// The same, and the join waker that was [lent](Snapshot::lends_joiner) is the caller's to wake.
+    WakeLent,
     /// Complete; the caller takes the join waker, calls [`State::release_active`], then wakes it.
-    WakeJoiner,
+    WakeInSlot,
     /// Complete, and nobody else knows the task: the caller frees the cell.
     Free,
 }
@@ -230,9 +240,10 @@ impl State {
     }
 
     /// Transition 3, by the holder of the run right, after a poll that returned `Pending`.
-    /// `linked` says that the caller has just put the task into that shard's list.
+    /// `linked` says that the caller has just put the task into that shard's list, `owed` how many
+    /// references are to be added.
     #[inline]
-    pub(super) fn park(&self, linked: Option<usize>) -> Park {
+    pub(super) fn park(&self, linked: Option<usize>, owed: i32) -> Park {
         let listing = match linked {
             Some(shard) => LISTED | (shard as u64) << SHARD_SHIFT,
             None => 0,
@@ -249,7 +260,7 @@ impl State {
             } else {
                 (0, Park::Idle)
             };
-            let next = seen.0 & !ACTIVE | kept | listing;
+            let next = pay(seen.0 & !ACTIVE | kept | listing, owed);
             if next == seen.0 {
                 return outcome;
             }
@@ -291,14 +302,14 @@ impl State {
         // Ordering: Relaxed; a stale word fails the exchange.
         let mut seen = Snapshot(self.0.load(Relaxed));
         loop {
-            debug_assert!(seen.refs() > 0, "{seen:?}");
+            debug_assert!(seen.refs() > 0 || seen.is_active(), "{seen:?}");
             let (next, action) = if seen.is_complete() {
-                let next = Snapshot(seen.0 - REF);
+                let next = Snapshot(pay(seen.0, -1));
                 (next.0, if next.is_unowned() { Wake::Free } else { Wake::Nothing })
             } else if seen.is_active() {
-                ((seen.0 | NOTIFIED) - REF, Wake::Nothing)
+                (pay(seen.0 | NOTIFIED, -1), Wake::Nothing)
             } else {
-                ((seen.0 | ACTIVE) - REF, Wake::Schedule)
+                (pay(seen.0 | ACTIVE, -1), Wake::Schedule)
             };
             // Ordering: as in `wake_by_ref` and, for `Free`, as in `ref_dec`.
             match self.0.compare_exchange_weak(seen.0, next, AcqRel, Relaxed) {
@@ -345,35 +356,41 @@ impl State {
         }
     }
 
-    /// Transition 7, by the holder of the run right, once the future is dropped. `unlinked` says that
-    /// the task is in no list (any more).
+    /// Transition 7, by the holder of the run right, once the future is dropped. `seen` is a
+    /// [`snapshot`](Self::snapshot), and the error a newer one to try again with. `unlinked` says that
+    /// the task is in no list (any more), `owed` how many references are to be added.
     #[inline]
-    pub(super) fn complete(&self, outcome: Outcome, unlinked: bool) -> Complete {
+    pub(super) fn complete(
+        &self,
+        seen: Snapshot,
+        outcome: Outcome,
+        unlinked: bool,
+        owed: i32,
+    ) -> Result<Complete, Snapshot> {
+        debug_assert!(seen.is_active() && !seen.is_complete(), "{seen:?}");
         let (stage, gone) = (outcome.bits(), if unlinked { LISTED } else { 0 });
-        // Ordering: Acquire pairs with the Release of the reference, `JOIN` or list entry that went
-        // last (9, 10): `Free` frees memory that they touched.
-        let mut seen = Snapshot(self.0.load(Acquire));
-        loop {
-            debug_assert!(seen.is_active() && !seen.is_complete(), "{seen:?}");
-            if stage != 0 && !seen.has_join() {
-                return Complete::NobodyWaits;
-            }
-            let quiet = seen.0 & !(NOTIFIED | gone);
-            if Snapshot(quiet & !ACTIVE).is_unowned() {
-                // Only the caller knows the task: references are made from references.
-                return Complete::Free;
-            }
-            let (next, action) = if seen.has_join_waker() {
-                (quiet | COMPLETE | stage, Complete::WakeJoiner)
-            } else {
-                (quiet & !ACTIVE | COMPLETE | stage, Complete::Done)
-            };
-            // Ordering: Release publishes the output to the joiner's `snapshot`; Acquire pairs with
-            // `set_join_waker`, whose waker the caller takes.
-            match self.0.compare_exchange_weak(seen.0, next, AcqRel, Acquire) {
-                Ok(_) => return action,
-                Err(actual) => seen = Snapshot(actual),
-            }
+        if stage != 0 && !seen.has_join() {
+            return Ok(Complete::NobodyWaits);
+        }
+        let quiet = pay(seen.0 & !(NOTIFIED | gone), owed);
+        if Snapshot(quiet & !ACTIVE).is_unowned() {
+            // Only the caller knows the task: references are made from references. The `snapshot`'s
+            // Acquire pairs with the Release of the reference, `JOIN` or list entry that went last
+            // (9, 10): this frees memory that they touched.
+            return Ok(Complete::Free);
+        }
+        let (next, action) = if seen.lends_joiner() {
+            (quiet & !(ACTIVE | JOIN_WAKER) | COMPLETE | stage, Complete::WakeLent)
+        } else if seen.has_join_waker() {
+            (quiet | COMPLETE | stage, Complete::WakeInSlot)
+        } else {
+            (quiet & !ACTIVE | COMPLETE | stage, Complete::Done)
+        };
+        // Ordering: Release publishes the output to the joiner's `snapshot`; Acquire pairs with
+        // `set_join_waker`, whose waker the caller takes, and on failure is that of a `snapshot`.
+        match self.0.compare_exchange(seen.0, next, AcqRel, Acquire) {
+            Ok(_) => Ok(action),
+            Err(actual) => Err(Snapshot(actual)),
         }
     }
 
@@ -386,6 +403,7 @@ impl State {
     }
 
     /// Transition 8: the handle has put a waker into the slot and gives the slot to the task.
+    #[inline]
     pub(super) fn set_join_waker(&self) -> JoinSlot {
         // Ordering: Relaxed; a stale word fails the exchange.
         let mut seen = Snapshot(self.0.load(Relaxed));
@@ -414,7 +432,7 @@ impl State {
             }
             debug_assert!(seen.has_join() && seen.has_join_waker(), "{seen:?}");
             // Ordering: Relaxed; only the handle itself wrote the slot since it gave it away.
-            let next = seen.0 & !JOIN_WAKER;
+            let next = seen.0 & !JOIN_WAKER | REJOINED;
             match self.0.compare_exchange_weak(seen.0, next, Relaxed, Relaxed) {
                 Ok(_) => return JoinSlot::Done,
                 Err(actual) => seen = Snapshot(actual),
@@ -449,11 +467,18 @@ impl State {
     #[inline]
     pub(super) fn ref_inc(&self) {
         // Ordering: Relaxed; the caller's own reference keeps the cell, as with `Arc`.
-        let before = self.0.fetch_add(REF, Relaxed);
-        if before >> 63 != 0 {
-            // 2^31 leaked wakers: the next ones would overflow into freed memory. `Arc` does the same.
+        let before = Snapshot(self.0.fetch_add(REF, Relaxed));
+        if before.refs() > i32::MAX / 2 {
+            // 2^30 leaked wakers: the next ones would overflow into freed memory. `Arc` does the same.
             std::process::abort();
         }
+    }
+
+    /// Transition 10, by the holder of the run right, who keeps it.
+    #[cold]
+    pub(super) fn pay(&self, owed: i32) {
+        // Ordering: Relaxed, as in `ref_inc`; for what went, `ACTIVE` stays and is given up later.
+        self.0.fetch_add(pay(0, owed), Relaxed);
     }
 
     /// Transition 10.
@@ -462,8 +487,8 @@ impl State {
         // Ordering: Release puts the caller's use of the cell before whoever frees it; Acquire pairs
         // with all those if it is the caller.
         let before = Snapshot(self.0.fetch_sub(REF, AcqRel));
-        debug_assert!(before.refs() > 0, "{before:?}");
-        Reference::after(before.0 - REF)
+        debug_assert!(before.refs() > 0 || before.is_active(), "{before:?}");
+        Reference::after(pay(before.0, -1))
     }
 
     /// Transition 10, by the list, for a task that it took out although it was not asked to.
@@ -471,6 +496,11 @@ impl State {
         // Ordering: as in `ref_dec`.
         Reference::after(self.0.fetch_and(!LISTED, AcqRel) & !LISTED)
     }
+}
+
+/// The word with so many references more.
+fn pay(word: u64, owed: i32) -> u64 {
+    word.wrapping_add((owed as u64) << REF_SHIFT)
 }
 
 impl Reference {
@@ -525,6 +555,12 @@ impl Snapshot {
         self.0 & JOIN_WAKER != 0
     }
 
+    /// The slot holds a join waker and has never held another: it may be read before
+    /// [`State::complete`], which fails if the handle has taken it back.
+    pub(super) fn lends_joiner(self) -> bool {
+        self.0 & (JOIN_WAKER | REJOINED) == JOIN_WAKER
+    }
+
     /// The shard whose list holds the task.
     pub(super) fn shard(self) -> Option<usize> {
         (self.0 & LISTED != 0).then_some(((self.0 & SHARD) >> SHARD_SHIFT) as usize)
@@ -541,9 +577,15 @@ impl Snapshot {
         }
     }
 
-    /// Wakers and abort handles.
-    pub(super) fn refs(self) -> u64 {
-        self.0 >> REF_SHIFT
+    /// Wakers and abort handles, less those that are owed.
+    pub(super) fn refs(self) -> i32 {
+        (self.0 >> REF_SHIFT) as i32
+    }
+
+    /// The handle, whose caller this is, is the only reference: it may free the cell, once emptied.
+    #[inline]
+    pub(super) fn has_nothing_but_join(self) -> bool {
+        Snapshot(self.0 & !JOIN).is_unowned() // as `drop_join` finds out
     }
 
     /// No reference of any kind is left.

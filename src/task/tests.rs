@@ -554,3 +554,63 @@ fn errors_say_what_happened_and_where() {
     assert!(inner.try_into_panic().is_ok());
     assert!(catch_unwind(super::id).is_err());
 }
+
+#[test]
+fn cells_are_used_again_while_their_thread_keeps_them() {
+    let queue = Queue::new();
+    let run = |tasks: usize| {
+        let tasks: Vec<_> = (0..tasks).map(|_| queue.spawn(value(()))).collect();
+        queue.run();
+        tasks.iter().map(JoinHandle::id).collect::<Vec<_>>()
+    };
+    run(1);
+    assert_eq!(spare::kept(), 0, "who is no worker keeps nothing");
+
+    keep_spares(200);
+    run(5);
+    let kept = spare::kept();
+    assert!((100..=200).contains(&kept), "two cells, {kept} bytes");
+    assert_eq!(run(1), run(1), "one task after the other, in the same cell");
+    drop(queue.spawn(async { [0_u64; 9].map(std::hint::black_box) }));
+    queue.run();
+    assert_eq!(spare::kept(), kept, "there is no room for a larger one");
+
+    keep_spares(0);
+    assert_eq!(spare::kept(), 0);
+    run(2);
+    assert_eq!(spare::kept(), 0);
+}
+
+#[test]
+fn wakers_that_come_and_go_inside_polls_are_counted_in_the_end() {
+    let queue = Queue::new();
+    let before = cell::live::cells();
+    let kept: Arc<Mutex<Vec<Waker>>> = Arc::default();
+    let wakers = kept.clone();
+    let mut polls = 0;
+    let task = queue.spawn(poll_fn(move |cx| {
+        polls += 1;
+        let mut wakers = wakers.lock().unwrap();
+        match polls {
+            // More than a poll may owe, and some that are gone before it ends.
+            1 => wakers.resize_with(1 << 20 | 7, || cx.waker().clone()),
+            2 => wakers.truncate(3),
+            _ => return Poll::Ready(()),
+        }
+        drop(cx.waker().clone());
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }));
+    assert!(queue.step());
+    assert_eq!(task.references(), 1 << 20 | 7);
+    assert!(queue.step());
+    assert_eq!(task.references(), 3);
+    assert!(queue.step());
+    assert_eq!(task.references(), 3);
+    drop(task);
+    let last = kept.lock().unwrap().pop();
+    kept.lock().unwrap().clear();
+    assert_eq!(cell::live::cells(), before + 1, "the last waker keeps the cell");
+    drop(last);
+    assert_eq!(cell::live::cells(), before);
+}

@@ -16,7 +16,10 @@ pub(super) static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake
 // lent to a poll.
 
 fn clone(data: *const ()) -> RawWaker {
-    TaskPtr::from_raw(data).header().state.ref_inc();
+    let task = TaskPtr::from_raw(data);
+    if !current::owe(task, 1) {
+        task.header().state.ref_inc();
+    }
     RawWaker::new(data, &VTABLE)
 }
 
@@ -41,7 +44,7 @@ fn wake_by_ref(data: *const ()) {
 
 fn drop(data: *const ()) {
     let task = TaskPtr::from_raw(data);
-    if task.header().state.ref_dec() == Reference::Free {
+    if !current::owe(task, -1) && task.header().state.ref_dec() == Reference::Free {
         task.free();
     }
 }
