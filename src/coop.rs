@@ -48,6 +48,7 @@ impl Budget {
 
     /// What the next task of a run-next chain starts with: one unit less, so that a chain ends;
     /// nothing if none is left.
+    #[inline]
     pub(crate) fn inherit(self) -> Option<Self> {
         (self.0 > 0).then_some(Self(self.0 - 1))
     }
@@ -59,6 +60,7 @@ impl Budget {
     }
 
     /// Puts this budget in force on the calling thread and returns the one that was.
+    #[inline]
     pub(crate) fn replace(self) -> Self {
         Self(BUDGET.replace(self.0))
     }

@@ -220,7 +220,8 @@ impl Sampler {
     }
 
     /// At that look, before all else; `false` if nothing was measured.
-    pub(super) fn end(&self, counters: &Counters) -> bool {
+    #[inline]
+    pub(super) fn end(&self, counters: &Counters, real_now: impl FnOnce() -> Instant) -> bool {
         let Some(began) = self.poll.take() else { return false };
         counters.poll_times.add(real_now().saturating_duration_since(began));
         true

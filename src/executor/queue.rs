@@ -44,6 +44,9 @@ const MASK: u64 = CAPACITY as u64 - 1;
 /// Tasks in a block of the overflow.
 const BLOCK: usize = CAPACITY / 2;
 
+/// Empty blocks that are kept: 128 KiB.
+const SPARES: usize = 32;
+
 /// A value that fits into a pointer.
 pub(crate) trait Word: Send + Sized {
     /// Gives the value up as a pointer that is not null.
@@ -78,7 +81,7 @@ pub(crate) struct Queue<T: Word> {
     next: AtomicPtr<()>,
     /// What `overflow` holds; written under its lock.
     overflowing: AtomicUsize,
-    slots: Box<[AtomicPtr<()>]>,
+    slots: Box<[AtomicPtr<()>; CAPACITY]>,
     /// Blocks that are not empty; all but the last are, or were, full.
     overflow: Mutex<VecDeque<Vec<T>>>,
     _values: PhantomData<T>,
@@ -89,8 +92,8 @@ pub(crate) struct Owner<T: Word> {
     queue: Arc<Queue<T>>,
     /// Nobody steals.
     alone: bool,
-    /// An empty block: a flood goes through few allocations, and its memory goes back.
-    spare: Cell<Vec<T>>,
+    /// Empty blocks, so that one flood after the other is no work for the allocator.
+    spares: Cell<Vec<Vec<T>>>,
     _one_thread: PhantomData<Cell<()>>,
 }
 
@@ -101,11 +104,11 @@ pub(crate) fn queue<T: Word>(alone: bool) -> Owner<T> {
         tail: AtomicU64::new(0),
         next: AtomicPtr::new(ptr::null_mut()),
         overflowing: AtomicUsize::new(0),
-        slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+        slots: Box::new(std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()))),
         overflow: Mutex::new(VecDeque::new()),
         _values: PhantomData,
     };
-    Owner { queue: Arc::new(queue), alone, spare: Cell::default(), _one_thread: PhantomData }
+    Owner { queue: Arc::new(queue), alone, spares: Cell::default(), _one_thread: PhantomData }
 }
 
 impl<T: Word> Owner<T> {
@@ -115,6 +118,7 @@ impl<T: Word> Owner<T> {
     }
 
     /// Puts `task` into the next slot; the one that was there, if any, is handed back.
+    #[inline]
     pub(crate) fn set_next(&self, task: T) -> Option<T> {
         let next = &self.queue.next;
         let raw = task.into_raw();
@@ -131,6 +135,7 @@ impl<T: Word> Owner<T> {
     }
 
     /// Takes the task in the next slot.
+    #[inline]
     pub(crate) fn pop_next(&self) -> Option<T> {
         let next = &self.queue.next;
         // Ordering: Relaxed throughout: only this thread fills the slot, so what it finds is its own.
@@ -146,6 +151,7 @@ impl<T: Word> Owner<T> {
     }
 
     /// Queues `task` behind all others.
+    #[inline]
     pub(crate) fn push_back(&self, task: T) {
         let queue = &*self.queue;
         // Ordering: Relaxed on `overflowing` and `tail`: only this thread makes them grow.
@@ -165,13 +171,12 @@ impl<T: Word> Owner<T> {
     }
 
     /// Takes the task at the front.
+    #[inline]
     pub(crate) fn pop_front(&self) -> Option<T> {
-        self.pop_ring().or_else(|| {
-            self.refill();
-            self.pop_ring()
-        })
+        self.pop_ring().or_else(|| self.refill())
     }
 
+    #[inline]
     fn pop_ring(&self) -> Option<T> {
         let queue = &*self.queue;
         // Ordering: Relaxed: `tail` is this thread's own; a stale `head` fails the exchange below.
@@ -198,23 +203,38 @@ impl<T: Word> Owner<T> {
         None
     }
 
-    /// Moves tasks from the overflow to the empty ring.
-    fn refill(&self) {
+    /// Moves tasks from the overflow to the empty ring, and takes one.
+    #[cold]
+    fn refill(&self) -> Option<T> {
         let queue = &*self.queue;
         // Ordering: Relaxed: only this thread makes it grow; the lock orders the rest.
-        if queue.overflowing.load(Ordering::Relaxed) > 0 {
-            let mut block = queue.take_overflow(usize::MAX);
-            self.append(block.drain(..));
-            self.spare.set(block);
+        if queue.overflowing.load(Ordering::Relaxed) == 0 {
+            return None;
         }
+        let mut block = queue.take_overflow(usize::MAX);
+        self.append(block.drain(..));
+        let mut spares = self.spares.take();
+        if spares.len() < SPARES {
+            spares.push(block);
+        }
+        self.spares.set(spares);
+        self.pop_ring()
     }
 
+    /// Gives the memory of floods back; before a sleep.
+    pub(crate) fn shrink(&self) {
+        drop(self.spares.take());
+    }
+
+    #[cold]
     fn push_overflow(&self, task: T) {
         let mut blocks = self.queue.overflow.lock();
         match blocks.back_mut() {
             Some(last) if last.len() < BLOCK => last.push(task),
             _ => {
-                let mut block = self.spare.take();
+                let mut spares = self.spares.take();
+                let mut block = spares.pop().unwrap_or_default();
+                self.spares.set(spares);
                 block.reserve_exact(BLOCK);
                 block.push(task);
                 blocks.push_back(block);
@@ -344,6 +364,7 @@ impl<T: Word> Queue<T> {
         self.overflowing.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn slot(&self, index: u64) -> &AtomicPtr<()> {
         &self.slots[(index & MASK) as usize]
     }

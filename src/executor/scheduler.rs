@@ -226,35 +226,37 @@ impl Scheduler {
     }
 
     fn start(self: &Arc<Self>, task: Runnable) -> Option<Refused> {
-        let refuse = |task| Some(Refused { scheduler: Arc::clone(self), task });
         if self.is_shut_down() {
-            return refuse(Some(task));
+            return Some(self.refuse(Some(task)));
         }
-        let injected = Worker::with_current(self, |worker| match worker {
+        Worker::with_current(self, |worker| match worker {
             Some(worker) => {
                 worker.counters.spawned.add();
                 worker.push(task); // a worker that stops cancels what it has
-                false
+                None
             }
-            None => {
-                // Ordering: Relaxed: a number for `metrics`. The injector is a shared line as well.
-                self.spawned_outside.fetch_add(1, Ordering::Relaxed);
-                Arc::clone(self).inject(task);
-                true
-            }
-        });
-        if injected {
-            // Ordering: the fence pairs with `tear_down`'s: either that drains the push above, or
-            // the flag is seen here.
-            fence(Ordering::SeqCst);
-            if self.is_shut_down() {
-                return refuse(None);
-            }
-        }
-        None
+            None => self.start_outside(task),
+        })
+    }
+
+    #[cold]
+    fn start_outside(self: &Arc<Self>, task: Runnable) -> Option<Refused> {
+        // Ordering: Relaxed: a number for `metrics`. The injector is a shared line as well.
+        self.spawned_outside.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(self).inject(task);
+        // Ordering: the fence pairs with `tear_down`'s: either that drains the push above, or the
+        // flag is seen here.
+        fence(Ordering::SeqCst);
+        self.is_shut_down().then(|| self.refuse(None))
+    }
+
+    #[cold]
+    fn refuse(self: &Arc<Self>, task: Option<Runnable>) -> Refused {
+        Refused { scheduler: Arc::clone(self), task }
     }
 
     /// Queues a task from outside. The caller's Arc keeps the scheduler alive past the push.
+    #[cold]
     pub(super) fn inject(self: Arc<Self>, task: Runnable) {
         self.injector.push(task);
         if self.workers == 0 {

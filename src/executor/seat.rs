@@ -67,8 +67,10 @@ impl Seat {
     /// A few tasks: how many of at most [`BATCH`].
     pub(super) fn run_tasks(&self) -> u32 {
         let worker = self.worker();
-        let batches = &worker.scheduler.guest.batches;
-        batches.begin();
+        // On a current-thread runtime who tears down sits here.
+        let batches =
+            Some(&worker.scheduler.guest.batches).filter(|_| worker.scheduler.workers > 0);
+        batches.inspect(|batches| batches.begin());
         if worker.scheduler.is_shut_down() {
             self.tear_down();
         }
@@ -83,7 +85,7 @@ impl Seat {
             worker.poll(task);
             polls += 1;
         }
-        batches.end();
+        batches.inspect(|batches| batches.end());
         polls
     }
 

@@ -17,6 +17,7 @@ use super::worker::{CROWD, Worker};
 use crate::contain::contain;
 use crate::coop::Budget;
 use crate::driver::clock::real_now;
+use crate::task::{KEPT, keep_spares};
 
 /// Timers that are due within this time share a wake-up, as they do in the driver, whose sleep is
 /// counted in milliseconds.
@@ -64,6 +65,8 @@ impl Worker {
         self.end_busy();
         self.sampler.forget_poll();
         self.sampler.forget_wake();
+        self.core.queue.shrink();
+        keep_spares(KEPT);
     }
 
     pub(super) fn after_park(&self) {
@@ -77,12 +80,12 @@ impl Worker {
         if self.counters.is_busy() {
             self.end_busy(); // the last look before the sleep found something
         }
-        let clock = &self.scheduler.driver_handle.clock;
-        let now = clock.now();
-        self.counters.begin_busy(if clock.is_touched() { real_now() } else { now });
+        let now = self.scheduler.driver_handle.clock.now();
+        self.counters.begin_busy(self.real(now));
         self.left_park.set(true);
         self.budget.set(Budget::FULL);
-        self.last_look.set(now);
+        let slept = now.saturating_duration_since(self.last_look.replace(now));
+        self.turn_age.set(self.turn_age.get().saturating_add(slept));
         let before = woken.len();
         self.scheduler.driver_handle.timers.fire_some(now, CROWD, &mut woken);
         self.fired.set(woken.len() - before);
@@ -158,7 +161,8 @@ impl Worker {
             turned.is_some()
         };
         if turned {
-            self.last_turn.set((handle.clock.now(), self.counters.turns.get()));
+            self.last_look.set(handle.clock.now());
+            self.has_turned();
         }
         true
     }

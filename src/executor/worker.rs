@@ -18,6 +18,7 @@
 //! What it does when there is nothing to do is in `sleep`.
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ use crate::contain;
 use crate::coop::Budget;
 use crate::driver::{self, clock::real_now};
 use crate::sync::Arc;
-use crate::task::{After, Runnable};
+use crate::task::{After, KEPT, Runnable, keep_spares};
 
 /// The longest time between two looks of a busy worker at the driver, its own long polls aside.
 const TURN_PERIOD: Duration = Duration::from_micros(100);
@@ -46,8 +47,10 @@ pub(super) const CROWD: usize = 2048;
 const MAX_PULL: usize = 128;
 
 std::thread_local! {
-    /// The worker that the calling thread is. Not behind the loom switch: no model reaches it.
-    static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+    /// The worker that the calling thread is. Not behind the loom switch: no model reaches it. It has no
+    /// destructor, so that nobody needs to ask whether that has run; [`Entered`] empties it.
+    static CURRENT: ManuallyDrop<RefCell<Option<Rc<Worker>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// What a worker owns for as long as its runtime lives; it moves between threads only as the core
@@ -78,8 +81,9 @@ pub(super) struct Worker {
     /// Polls until the injector is looked at although there is other work.
     until_injector: Cell<u32>,
     pub(super) last_look: Cell<Instant>,
-    /// When, and at which tick, this worker last polled the driver.
-    pub(super) last_turn: Cell<(Instant, u64)>,
+    /// At which tick this worker last polled the driver, and how long before `last_look` that was.
+    turned_at: Cell<u64>,
+    pub(super) turn_age: Cell<Duration>,
     /// What the last poll left, for the next link of a run-next chain.
     pub(super) budget: Cell<Budget>,
     /// Counted as searching in `idle`.
@@ -108,8 +112,7 @@ pub(super) struct Worker {
 
 /// Restores the thread's former worker.
 pub(super) struct Entered {
-    /// `None` in destructors of thread-locals, where nothing could be entered.
-    former: Option<Option<Rc<Worker>>>,
+    former: Option<Rc<Worker>>,
     _driver: driver::EnterGuard,
 }
 
@@ -122,7 +125,7 @@ impl Worker {
         let pool = scheduler.workers;
         let counters = Arc::clone(&scheduler.remotes[index].counters);
         let polled = scheduler.remotes[index].polled.clone();
-        let last_turn = Cell::new((now, counters.turns.get()));
+        let turned_at = Cell::new(counters.turns.get());
         Rc::new(Self {
             scheduler,
             core,
@@ -136,7 +139,8 @@ impl Worker {
             serves_injector: index < pool || pool == 0,
             until_injector: Cell::new(interval),
             last_look: Cell::new(now),
-            last_turn,
+            turned_at,
+            turn_age: Cell::new(Duration::ZERO),
             budget: Cell::new(Budget::FULL),
             searching: Cell::new(false),
             called: Cell::new(false),
@@ -154,29 +158,26 @@ impl Worker {
         })
     }
 
-    /// Makes this the calling thread's worker. In destructors of thread-locals it cannot be: there
-    /// what is spawned and woken goes through the injector.
+    /// Makes this the calling thread's worker.
     pub(super) fn enter(self: &Rc<Self>) -> Entered {
-        let former = CURRENT.try_with(|current| current.replace(Some(Rc::clone(self)))).ok();
+        let former = CURRENT.with(|current| current.replace(Some(Rc::clone(self))));
+        keep_spares(KEPT);
         let _driver = self.scheduler.driver_handle.enter(self.core.index);
         Entered { former, _driver }
     }
 
     /// Calls `f` with the calling thread's worker if it is one of `scheduler`.
+    #[inline]
     pub(super) fn with_current<R>(
         scheduler: &Arc<Scheduler>,
         f: impl FnOnce(Option<&Worker>) -> R,
     ) -> R {
-        let mut f = Some(f);
-        CURRENT
-            .try_with(|current| {
-                let current = current.borrow();
-                let worker = current.as_deref().filter(|w| Arc::ptr_eq(&w.scheduler, scheduler));
-                f.take().map(|f| f(worker))
-            })
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| f.take().map(|f| f(None)).expect("called once"))
+        // Not `with`, which is compiled apart and called.
+        let called = CURRENT.try_with(|current| {
+            let current = current.borrow();
+            f(current.as_deref().filter(|worker| Arc::ptr_eq(&worker.scheduler, scheduler)))
+        });
+        called.expect("what has no destructor is always there")
     }
 
     /// The body of a pool thread.
@@ -279,16 +280,11 @@ impl Worker {
 
     /// The next task from this worker's own queues, and the injector if it serves it.
     pub(super) fn next_task(&self) -> Option<Runnable> {
-        let scheduler = &*self.scheduler;
-        if self.serves_injector
-            && self.injector_is_due()
-            && let Some(task) = scheduler.injector.pop()
+        let until_injector = self.until_injector.get() - 1;
+        self.until_injector.set(until_injector);
+        if until_injector == 0
+            && let Some(task) = self.next_injected()
         {
-            // It ends the run-next chain: its full budget must not prolong that for ever.
-            if let Some(next) = self.core.queue.pop_next() {
-                self.core.queue.push_back(next);
-            }
-            self.budget.set(Budget::FULL);
             return Some(task);
         }
         if let Some(task) = self.core.queue.pop_next() {
@@ -299,26 +295,30 @@ impl Worker {
             self.core.queue.push_back(task);
         }
         self.budget.set(Budget::FULL);
-        self.core
-            .queue
-            .pop_front()
-            .or_else(|| if self.serves_injector { self.pull_injected() } else { None })
+        self.core.queue.pop_front().or_else(|| self.pull_injected())
     }
 
-    /// Every so many calls.
-    #[inline]
-    fn injector_is_due(&self) -> bool {
-        let left = self.until_injector.get() - 1;
-        let due = left == 0;
-        let interval = self.scheduler.config.global_queue_interval;
-        self.until_injector.set(if due { interval } else { left });
-        due
+    /// The next task from the injector although there may be others.
+    #[cold]
+    fn next_injected(&self) -> Option<Runnable> {
+        self.until_injector.set(self.scheduler.config.global_queue_interval);
+        if !self.serves_injector {
+            return None;
+        }
+        let task = self.scheduler.injector.pop()?;
+        // It ends the run-next chain: its full budget must not prolong that for ever.
+        if let Some(next) = self.core.queue.pop_next() {
+            self.core.queue.push_back(next);
+        }
+        self.budget.set(Budget::FULL);
+        Some(task)
     }
 
     /// Takes a share of the injector: one task to run, the others into the empty queue.
+    #[cold]
     fn pull_injected(&self) -> Option<Runnable> {
         let injector = &self.scheduler.injector;
-        if injector.is_empty() {
+        if !self.serves_injector || injector.is_empty() {
             return None;
         }
         let share = injector.len() / self.scheduler.workers.max(1);
@@ -412,9 +412,9 @@ impl Worker {
 
     #[cold]
     fn look_at_clock(&self) {
-        let sampled = self.sampler.end(&self.counters);
-        let handle = &self.scheduler.driver_handle;
-        let now = handle.clock.now();
+        let clock = &self.scheduler.driver_handle.clock;
+        let now = clock.now();
+        let sampled = self.sampler.end(&self.counters, || self.real(now));
         let since = now.saturating_duration_since(self.last_look.replace(now));
         self.count_stall(since);
         let polls = if sampled { 1 } else { self.stride.get() };
@@ -426,18 +426,28 @@ impl Worker {
             self.stride.set(stride.clamp(1, MAX_STRIDE));
         }
 
-        let (last_turn, at_tick) = self.last_turn.get();
-        let tick = self.counters.turns.get();
-        if now.saturating_duration_since(last_turn) >= TURN_PERIOD
-            || tick - at_tick >= self.scheduler.config.event_interval.into()
-        {
-            self.last_turn.set((now, tick));
+        let age = self.turn_age.get().saturating_add(since);
+        self.turn_age.set(age);
+        let polls = self.counters.turns.get() - self.turned_at.get();
+        if age >= TURN_PERIOD || polls >= self.scheduler.config.event_interval.into() {
+            self.has_turned();
             self.turn(now, timers);
         } else {
             self.fire_timers(now, timers);
         }
         let sample = self.sampler.begin(&self.counters);
         self.countdown.set(if sample { 1 } else { self.stride.get() });
+    }
+
+    /// This worker polls the driver now.
+    pub(super) fn has_turned(&self) {
+        self.turned_at.set(self.counters.turns.get());
+        self.turn_age.set(Duration::ZERO);
+    }
+
+    /// The real time when the runtime's clock shows `now`.
+    pub(super) fn real(&self, now: Instant) -> Instant {
+        if self.scheduler.driver_handle.clock.is_touched() { real_now() } else { now }
     }
 
     /// The worker goes to sleep, or away.
@@ -510,9 +520,8 @@ impl Worker {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if let Some(former) = self.former.take() {
-            let left = CURRENT.try_with(|current| current.replace(former));
-            drop(left);
-        }
+        keep_spares(if self.former.is_some() { KEPT } else { 0 });
+        let left = CURRENT.with(|current| current.replace(self.former.take()));
+        drop(left);
     }
 }

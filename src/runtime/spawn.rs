@@ -38,7 +38,9 @@ where
         Err(error) => panic!("{error}"),
     };
     // A refused future's destructor may enter another runtime, which `with_current` forbids.
-    drop(refused);
+    if let Some(refused) = refused {
+        drop(refused);
+    }
     task
 }
 
