@@ -242,3 +242,33 @@ fn c2_an_idle_runtime_sleeps() {
         seen = wakes.get();
     }
 }
+
+#[test]
+fn c2_a_timer_that_was_left_to_a_leader_fires_although_that_one_gets_stuck() {
+    let _watchdog = watchdog("");
+    const APART: Duration = Duration::from_millis(5);
+    let runtime = idle_workers(2);
+    for _ in 0..5 {
+        let both = Arc::new(Barrier::new(2));
+        let (release, released) = mpsc::channel::<()>();
+        let (fired, heard) = mpsc::channel();
+        let soon = runtime::time::Instant::now() + 2 * APART;
+        let here = Arc::clone(&both);
+        // One on each worker: whoever sleeps beside the leader leaves its timer to it, because the
+        // leader sleeps no longer. The first to be due then gets stuck on the thread that led.
+        let stuck = runtime.spawn(async move {
+            here.wait();
+            sleep_until(soon).await;
+            let _ = released.recv_timeout(LIMIT);
+        });
+        runtime.spawn(async move {
+            both.wait();
+            sleep_until(soon + APART).await;
+            fired.send((soon + APART).elapsed()).unwrap();
+        });
+        let late = heard.recv_timeout(LIMIT).unwrap();
+        assert!(late < FREED, "{late:?}");
+        drop(release);
+        futures::executor::block_on(stuck).unwrap();
+    }
+}

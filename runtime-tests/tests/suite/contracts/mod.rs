@@ -11,7 +11,7 @@ use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use futures::future::join;
 use runtime::io::{Read, Write};
 use runtime::net::{TcpListener, UnixStream};
 use runtime::task::yield_now;
-use runtime::time::{sleep, timeout};
+use runtime::time::{sleep, sleep_until, timeout};
 use runtime::{Builder, Handle, Runtime};
 use runtime_tests::rig::{
     self, Count, FREED, Flavour, LIMIT, OnDrop, each_flavour, on_each_flavour, thread_cpu_time,
