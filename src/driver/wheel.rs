@@ -337,14 +337,14 @@ impl Wheel {
         if prev != NIL {
             self.slab[prev].next = index;
         }
-        let entry = &mut self.slab[index];
-        entry.place = place;
+        let entry = self.slab.put(index, place);
         entry.prev = prev;
         entry.next = NIL;
     }
 
     fn unlink(&mut self, index: u32) {
-        let Entry { place, prev, next, .. } = self.slab[index];
+        let Entry { prev, next, .. } = self.slab[index];
+        let place = self.slab.place(index);
         if prev != NIL {
             self.slab[prev].next = next;
         }

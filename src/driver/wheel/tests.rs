@@ -370,8 +370,8 @@ fn memory_comes_back_after_a_flood_although_one_timer_stays() {
 }
 
 #[test]
-fn an_entry_is_40_bytes_and_an_empty_wheel_is_small() {
-    assert_eq!(size_of::<Entry>(), 40);
+fn an_entry_is_32_bytes_and_an_empty_wheel_is_small() {
+    assert_eq!(size_of::<Entry>(), 32);
     assert!(size_of::<Wheel>() <= 320);
 }
 
