@@ -72,6 +72,8 @@ pub(super) struct Counters {
     pub(super) parks: Count,
     pub(super) budget_yields: Count,
     pub(super) stalls: Count,
+    /// What a poll has taken lately, in nanoseconds: for thieves.
+    pace: Count,
     /// When the next sample is due, in turns.
     sample_due: Count,
     busy: Busy,
@@ -91,6 +93,7 @@ impl Counters {
             parks: Count::new(),
             budget_yields: Count::new(),
             stalls: Count::new(),
+            pace: Count::new(),
             sample_due: Count::new(),
             busy: Busy::new(),
             poll_times: Buckets::new(),
@@ -111,6 +114,19 @@ impl Counters {
     /// Neither asleep nor absent.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.is()
+    }
+
+    /// So many polls took so long. One long poll among short ones moves the pace but little.
+    #[inline]
+    pub(super) fn set_pace(&self, since: Duration, polls: u32) {
+        let poll = since.as_nanos() as u64 / u64::from(polls);
+        let pace = self.pace.get();
+        self.pace.set(if poll < pace { (poll + pace) / 2 } else { poll.min(pace + pace / 8 + 8) });
+    }
+
+    /// What a poll has taken lately.
+    pub(super) fn pace(&self) -> Duration {
+        Duration::from_nanos(self.pace.get())
     }
 
     pub(super) fn polls(&self) -> u64 {

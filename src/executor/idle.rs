@@ -15,7 +15,7 @@
 //! ```
 //!
 //! A parked worker that wakes by itself (a timer, an event, the watch's period) unparks itself and is
-//! RUNNING. One word a group of 32 workers holds both sets: the low half has a bit for each *parked*
+//! RUNNING; so is one that rests (`patience`), for it comes back within a millisecond. One word a group of 32 workers holds both sets: the low half has a bit for each *parked*
 //! worker, the high half counts the *searching* ones. Up to 32 workers that is one word.
 //!
 //! # No lost wake-up

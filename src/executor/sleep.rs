@@ -13,6 +13,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::idle::WATCH_PERIOD;
+use super::patience::LONGEST_REST;
+use super::scheduler::Remote;
 use super::worker::{CROWD, Worker};
 use crate::contain::contain;
 use crate::coop::Budget;
@@ -30,8 +32,13 @@ impl Worker {
     pub(super) fn park(&self) {
         let scheduler = &*self.scheduler;
         self.before_park();
-        self.patience.is_idle(real_now);
         self.called.set(false);
+        if let Some(rest) = self.patience.rest(real_now)
+            && scheduler.has_work(1)
+        {
+            self.rest(rest);
+            return self.after_park();
+        }
         scheduler.idle.park(self.core.index, self.searching.take());
         let mut woken = self.take_woken();
         if !scheduler.has_work(self.worth_stealing()) && !scheduler.is_shut_down() {
@@ -44,6 +51,28 @@ impl Worker {
         let now = self.awake(woken);
         self.free_hostages(now);
         self.after_park();
+    }
+
+    /// Leaves the others' work to them for a while (`patience`). For `idle` this worker runs, so that
+    /// nobody wakes it for that work.
+    fn rest(&self, rest: Duration) {
+        let scheduler = &*self.scheduler;
+        self.came_back(); // who relied on this searcher relies on the next
+        let before: Vec<u64> = scheduler.ticks().collect();
+        if self.core.queue.shared().is_empty() && scheduler.injector.is_empty() {
+            self.count_park();
+            let deadline = scheduler.driver_handle.timers.next_deadline(self.core.index);
+            self.parker.park_thread(self.until(deadline, Some(rest)));
+        }
+        let now = self.awake(self.take_woken());
+        self.patience.rested();
+        let is_stuck = |(remote, before): (&Remote, &u64)| {
+            !remote.queue.is_empty() && remote.counters.turns.get() == *before
+        };
+        if rest > LONGEST_REST / 2 && scheduler.remotes.iter().zip(&before).any(is_stuck) {
+            self.patience.end();
+        }
+        self.free_hostages(now);
     }
 
     pub(super) fn before_park(&self) {

@@ -8,7 +8,7 @@
 //!    unit and inherits the rest, so a chain is at most 128 polls long before others get a turn);
 //! 3. the front of the worker's own queue;
 //! 4. the injector, a share of it at once;
-//! 5. another worker's queue, half of it (for a lone task there, see `patience`).
+//! 5. another worker's queue, half of it (when: see `patience`).
 //!
 //! Between ticks the worker looks at the clock: often enough that a look costs little (every poll if
 //! polls are long, every [`MAX_STRIDE`] polls if they are short). A look fires due timers, those of
@@ -331,6 +331,10 @@ impl Worker {
     /// Looks for work in other workers' queues.
     fn search(&self) -> Option<Runnable> {
         let scheduler = &*self.scheduler;
+        self.patience.is_idle(real_now, self.counters.turns.get());
+        if self.patience.rest(real_now).is_some() {
+            return None;
+        }
         if !self.searching.get() {
             if !scheduler.idle.start_searching(self.core.index) {
                 return None;
@@ -345,16 +349,13 @@ impl Worker {
             .map(|i| (start.wrapping_add(i)) % count)
             .filter(|&victim| victim != self.core.index)
             .find_map(|victim| {
-                let victim = &scheduler.remotes[victim].queue;
-                let is_lone = victim.len() == 1;
-                let stolen = self.core.queue.steal_from(victim, at_least);
-                if stolen.is_some() {
-                    self.counters.steals.add();
-                    if is_lone {
-                        self.patience.took(real_now());
-                    }
-                }
-                stolen
+                let victim = &scheduler.remotes[victim];
+                let is_lone = victim.queue.len() == 1;
+                let stolen = self.core.queue.steal_from(&victim.queue, at_least)?;
+                self.counters.steals.add();
+                let turn = self.counters.turns.get();
+                self.patience.took(real_now(), turn, is_lone, victim.counters.pace());
+                Some(stolen)
             })
             .or_else(|| self.pull_injected())
     }
@@ -384,7 +385,7 @@ impl Worker {
     }
 
     #[cold]
-    fn came_back(&self) {
+    pub(super) fn came_back(&self) {
         let scheduler = &*self.scheduler;
         if self.searching.take()
             && scheduler.idle.stop_searching(self.core.index)
@@ -418,6 +419,7 @@ impl Worker {
         let since = now.saturating_duration_since(self.last_look.replace(now));
         self.count_stall(since);
         let polls = if sampled { 1 } else { self.stride.get() };
+        self.counters.set_pace(since, polls);
         let timers = self.timers_after(polls);
         if !sampled {
             // Half as many polls if they took long, twice as many if they were short.

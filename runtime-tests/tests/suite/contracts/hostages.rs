@@ -65,6 +65,35 @@ fn c2_tasks_of_a_stuck_worker_are_stolen_wherever_they_queue() {
     }
 }
 
+/// After many short tasks, of which a thief has learned to leave them alone.
+#[test]
+fn c2_tasks_of_a_stuck_worker_are_stolen_by_a_thief_that_rests() {
+    let _watchdog = watchdog("");
+    let runtime = idle_workers(2);
+    for tasks in [2, 1_500] {
+        let stuck = runtime.spawn(async move {
+            for _ in 0..20 {
+                let shorts: Vec<_> = (0..1_000).map(|_| runtime::spawn(async {})).collect();
+                for short in shorts {
+                    short.await.unwrap();
+                }
+            }
+            let (started, heard) = mpsc::channel();
+            let waiting = Instant::now();
+            for _ in 0..tasks {
+                let started = started.clone();
+                runtime::spawn(async move { started.send(()).unwrap() });
+            }
+            for _ in 0..tasks {
+                heard.recv_timeout(LIMIT).unwrap();
+            }
+            waiting.elapsed()
+        });
+        let waited = futures::executor::block_on(stuck).unwrap();
+        assert!(waited < FREED, "{tasks} tasks: {waited:?}");
+    }
+}
+
 #[test]
 fn c2_a_task_that_yields_is_not_held_up_by_a_neighbour_that_gets_stuck() {
     let _watchdog = watchdog("");
