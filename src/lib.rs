@@ -99,7 +99,7 @@
 //! # Fairness
 //!
 //! If polls are bounded, a woken task runs after at most one pass over the tasks before it; a busy
-//! worker looks at timers and sockets every 100 µs, measured between polls (up to 16 of them late
+//! worker looks at timers and sockets every 100 µs, measured between polls (up to 32 of them late
 //! when short polls become long ones), and at tasks from outside every 61 polls. Timers fire in the order of their
 //! deadlines; of thousands that are due at once the last ones take turns with those due later. While another worker
 //! is idle, nothing waits longer than 20 ms behind a poll that does not end. The exception is the future of [`Runtime::block_on`], which stays on its thread.

@@ -23,7 +23,7 @@
 //!   overtake those that it pulled from there before. A task that is woken while it runs goes to the back.
 //! * A busy worker takes a task from the injector every 61 polls (`global_queue_interval`) and polls
 //!   the driver at least every 256 polls (`event_interval`) and after [100 µs](worker), measured
-//!   between polls; one whose polls were short notices up to 16 polls late that they are long now.
+//!   between polls; one whose polls were short notices up to 32 polls late that they are long now.
 //! * While a pool worker is parked, a task that is ready behind another worker's long poll starts
 //!   within 20 ms, and I/O and timers go on within the same time (see `idle`, "The watch"). The root
 //!   future of `block_on` is not `Send` and waits for its own thread.
