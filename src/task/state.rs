@@ -467,18 +467,14 @@ impl State {
     #[inline]
     pub(super) fn ref_inc(&self) {
         // Ordering: Relaxed; the caller's own reference keeps the cell, as with `Arc`.
-        let before = Snapshot(self.0.fetch_add(REF, Relaxed));
-        if before.refs() > i32::MAX / 2 {
-            // 2^30 leaked wakers: the next ones would overflow into freed memory. `Arc` does the same.
-            std::process::abort();
-        }
+        Snapshot(self.0.fetch_add(REF, Relaxed)).check_leak();
     }
 
     /// Transition 10, by the holder of the run right, who keeps it.
     #[cold]
     pub(super) fn pay(&self, owed: i32) {
         // Ordering: Relaxed, as in `ref_inc`; for what went, `ACTIVE` stays and is given up later.
-        self.0.fetch_add(pay(0, owed), Relaxed);
+        Snapshot(self.0.fetch_add(pay(0, owed), Relaxed)).check_leak();
     }
 
     /// Transition 10.
@@ -499,7 +495,11 @@ impl State {
 }
 
 /// The word with so many references more.
+#[inline]
 fn pay(word: u64, owed: i32) -> u64 {
+    if owed > 0 {
+        Snapshot(word).check_leak();
+    }
     word.wrapping_add((owed as u64) << REF_SHIFT)
 }
 
@@ -586,6 +586,15 @@ impl Snapshot {
     #[inline]
     pub(super) fn has_nothing_but_join(self) -> bool {
         Snapshot(self.0 & !JOIN).is_unowned() // as `drop_join` finds out
+    }
+
+    /// Before references are added, no more at once than `current.rs` lets wait.
+    #[inline]
+    fn check_leak(self) {
+        if self.refs() > i32::MAX / 2 {
+            // 2^30 leaked wakers: the next ones would overflow into freed memory. `Arc` does the same.
+            std::process::abort();
+        }
     }
 
     /// No reference of any kind is left.
