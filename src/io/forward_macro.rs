@@ -57,7 +57,7 @@ macro_rules! __forward_io {
             fn ready(
                 &mut $this,
                 interest: $crate::io::Interest,
-            ) -> impl Future<Output = std::io::Result<$crate::io::Readiness>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<$crate::io::Readiness>> + Send {
                 $crate::io::Ready::ready(&mut $to, interest)
             }
             #[inline]
@@ -73,28 +73,28 @@ macro_rules! __forward_io {
             fn read(
                 &mut $this,
                 buf: &mut [u8],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Read::read(&mut $to, buf)
             }
             #[inline]
             fn read_vectored(
                 &mut $this,
                 bufs: &mut [std::io::IoSliceMut<'_>],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Read::read_vectored(&mut $to, bufs)
             }
             #[inline]
             fn read_buf(
                 &mut $this,
                 buf: $crate::io::BorrowedCursor<'_>,
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Read::read_buf(&mut $to, buf)
             }
             #[inline]
             fn read_buf_vectored(
                 &mut $this,
                 bufs: $crate::io::BorrowedSliceCursor<'_>,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Read::read_buf_vectored(&mut $to, bufs)
             }
             #[inline]
@@ -104,25 +104,25 @@ macro_rules! __forward_io {
             fn read_exact(
                 &mut $this,
                 buf: &mut [u8],
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Read::read_exact(&mut $to, buf)
             }
             fn read_buf_exact(
                 &mut $this,
                 buf: $crate::io::BorrowedCursor<'_>,
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Read::read_buf_exact(&mut $to, buf)
             }
             fn read_to_end(
                 &mut $this,
                 buf: &mut Vec<u8>,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Read::read_to_end(&mut $to, buf)
             }
             fn read_to_string(
                 &mut $this,
                 text: &mut String,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Read::read_to_string(&mut $to, text)
             }
             fn as_ready(&mut $this) -> Option<impl $crate::io::ReadyRead> {
@@ -145,19 +145,19 @@ macro_rules! __forward_io {
             fn read_owned(
                 &mut $this,
                 buf: $crate::io::OwnedBuf,
-            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+            ) -> impl std::future::Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
                 $crate::io::OwnedRead::read_owned(&mut $to, buf)
             }
             fn read_exact_owned(
                 &mut $this,
                 buf: $crate::io::OwnedBuf,
-            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+            ) -> impl std::future::Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
                 $crate::io::OwnedRead::read_exact_owned(&mut $to, buf)
             }
             fn read_to_end_owned(
                 &mut $this,
                 vec: Vec<u8>,
-            ) -> impl Future<Output = (Vec<u8>, std::io::Result<usize>)> + Send {
+            ) -> impl std::future::Future<Output = (Vec<u8>, std::io::Result<usize>)> + Send {
                 $crate::io::OwnedRead::read_to_end_owned(&mut $to, vec)
             }
         }
@@ -188,22 +188,22 @@ macro_rules! __forward_io {
             fn write(
                 &mut $this,
                 buf: &[u8],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Write::write(&mut $to, buf)
             }
             #[inline]
-            fn flush(&mut $this) -> impl Future<Output = std::io::Result<()>> + Send {
+            fn flush(&mut $this) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Write::flush(&mut $to)
             }
             #[inline]
-            fn shutdown(&mut $this) -> impl Future<Output = std::io::Result<()>> + Send {
+            fn shutdown(&mut $this) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Write::shutdown(&mut $to)
             }
             #[inline]
             fn write_vectored(
                 &mut $this,
                 bufs: &[std::io::IoSlice<'_>],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::Write::write_vectored(&mut $to, bufs)
             }
             #[inline]
@@ -213,19 +213,19 @@ macro_rules! __forward_io {
             fn write_all(
                 &mut $this,
                 buf: &[u8],
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Write::write_all(&mut $to, buf)
             }
             fn write_all_vectored(
                 &mut $this,
                 bufs: &mut [std::io::IoSlice<'_>],
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Write::write_all_vectored(&mut $to, bufs)
             }
             fn write_fmt(
                 &mut $this,
                 args: std::fmt::Arguments<'_>,
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Write::write_fmt(&mut $to, args)
             }
             fn as_ready_write(&mut $this) -> Option<impl $crate::io::ReadyWrite> {
@@ -254,13 +254,13 @@ macro_rules! __forward_io {
             fn write_owned(
                 &mut $this,
                 buf: $crate::io::OwnedBuf,
-            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<usize>)> + Send {
+            ) -> impl std::future::Future<Output = ($crate::io::OwnedBuf, std::io::Result<usize>)> + Send {
                 $crate::io::OwnedWrite::write_owned(&mut $to, buf)
             }
             fn write_all_owned(
                 &mut $this,
                 buf: $crate::io::OwnedBuf,
-            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+            ) -> impl std::future::Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
                 $crate::io::OwnedWrite::write_all_owned(&mut $to, buf)
             }
         }
@@ -271,16 +271,16 @@ macro_rules! __forward_io {
             fn seek(
                 &mut $this,
                 position: std::io::SeekFrom,
-            ) -> impl Future<Output = std::io::Result<u64>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<u64>> + Send {
                 $crate::io::Seek::seek(&mut $to, position)
             }
-            fn rewind(&mut $this) -> impl Future<Output = std::io::Result<()>> + Send {
+            fn rewind(&mut $this) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::Seek::rewind(&mut $to)
             }
-            fn stream_len(&mut $this) -> impl Future<Output = std::io::Result<u64>> + Send {
+            fn stream_len(&mut $this) -> impl std::future::Future<Output = std::io::Result<u64>> + Send {
                 $crate::io::Seek::stream_len(&mut $to)
             }
-            fn stream_position(&mut $this) -> impl Future<Output = std::io::Result<u64>> + Send {
+            fn stream_position(&mut $this) -> impl std::future::Future<Output = std::io::Result<u64>> + Send {
                 $crate::io::Seek::stream_position(&mut $to)
             }
         }
@@ -292,14 +292,14 @@ macro_rules! __forward_io {
                 &$this,
                 buf: &mut [u8],
                 offset: u64,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::ReadAt::read_at(&$to, buf, offset)
             }
             fn read_exact_at(
                 &$this,
                 buf: &mut [u8],
                 offset: u64,
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::ReadAt::read_exact_at(&$to, buf, offset)
             }
         }
@@ -311,14 +311,14 @@ macro_rules! __forward_io {
                 &mut $this,
                 buf: &[u8],
                 offset: u64,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::WriteAt::write_at(&mut $to, buf, offset)
             }
             fn write_all_at(
                 &mut $this,
                 buf: &[u8],
                 offset: u64,
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::WriteAt::write_all_at(&mut $to, buf, offset)
             }
         }
@@ -354,27 +354,27 @@ macro_rules! __forward_io {
     (@BufRead [$($generics:tt)*] $ty:ty, $this:ident, $to:tt) => {
         impl<$($generics)*> $crate::io::BufRead for $ty {
             #[inline]
-            fn fill_buf(&mut $this) -> impl Future<Output = std::io::Result<&[u8]>> + Send {
+            fn fill_buf(&mut $this) -> impl std::future::Future<Output = std::io::Result<&[u8]>> + Send {
                 $crate::io::BufRead::fill_buf(&mut $to)
             }
             #[inline]
             fn consume(&mut $this, n: usize) {
                 $crate::io::BufRead::consume(&mut $to, n)
             }
-            fn has_data_left(&mut $this) -> impl Future<Output = std::io::Result<bool>> + Send {
+            fn has_data_left(&mut $this) -> impl std::future::Future<Output = std::io::Result<bool>> + Send {
                 $crate::io::BufRead::has_data_left(&mut $to)
             }
             fn read_until(
                 &mut $this,
                 delimiter: u8,
                 buf: &mut Vec<u8>,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::BufRead::read_until(&mut $to, delimiter, buf)
             }
             fn read_line(
                 &mut $this,
                 text: &mut String,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::BufRead::read_line(&mut $to, text)
             }
         }

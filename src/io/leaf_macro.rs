@@ -74,28 +74,28 @@ macro_rules! __leaf_io {
             fn read(
                 &mut self,
                 buf: &mut [u8],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::read_when_ready(self, buf)
             }
             #[inline]
             fn read_vectored(
                 &mut self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::read_vectored_when_ready(self, bufs)
             }
             #[inline]
             fn read_buf(
                 &mut self,
                 buf: $crate::io::BorrowedCursor<'_>,
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::read_buf_when_ready(self, buf)
             }
             #[inline]
             fn read_buf_vectored(
                 &mut self,
                 bufs: $crate::io::BorrowedSliceCursor<'_>,
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::read_buf_vectored_when_ready(self, bufs)
             }
             #[inline]
@@ -125,7 +125,7 @@ macro_rules! __leaf_io {
             fn read_owned(
                 &mut self,
                 buf: $crate::io::OwnedBuf,
-            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
+            ) -> impl std::future::Future<Output = ($crate::io::OwnedBuf, std::io::Result<()>)> + Send {
                 $crate::io::read_owned_when_ready(self, buf)
             }
         }
@@ -155,21 +155,21 @@ macro_rules! __leaf_io {
             fn write(
                 &mut self,
                 buf: &[u8],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::write_when_ready(self, buf)
             }
             #[inline]
             fn write_all(
                 &mut self,
                 buf: &[u8],
-            ) -> impl Future<Output = std::io::Result<()>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::write_all_when_ready(self, buf)
             }
             #[inline]
             fn write_vectored(
                 &mut self,
                 bufs: &[std::io::IoSlice<'_>],
-            ) -> impl Future<Output = std::io::Result<usize>> + Send {
+            ) -> impl std::future::Future<Output = std::io::Result<usize>> + Send {
                 $crate::io::write_vectored_when_ready(self, bufs)
             }
             #[inline]
@@ -177,11 +177,11 @@ macro_rules! __leaf_io {
                 $vectored
             }
             #[inline]
-            fn flush(&mut self) -> impl Future<Output = std::io::Result<()>> + Send {
+            fn flush(&mut self) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::flush_when_ready(self)
             }
             #[inline]
-            fn shutdown(&mut self) -> impl Future<Output = std::io::Result<()>> + Send {
+            fn shutdown(&mut self) -> impl std::future::Future<Output = std::io::Result<()>> + Send {
                 $crate::io::shutdown_when_ready(self)
             }
             #[inline]
@@ -208,7 +208,7 @@ macro_rules! __leaf_io {
             fn write_owned(
                 &mut self,
                 buf: $crate::io::OwnedBuf,
-            ) -> impl Future<Output = ($crate::io::OwnedBuf, std::io::Result<usize>)> + Send {
+            ) -> impl std::future::Future<Output = ($crate::io::OwnedBuf, std::io::Result<usize>)> + Send {
                 $crate::io::write_owned_when_ready(self, buf)
             }
         }
@@ -217,7 +217,7 @@ macro_rules! __leaf_io {
     (@BufRead $vectored:tt [$($generics:tt)*] $ty:ty) => {
         impl<$($generics)*> $crate::io::BufRead for $ty {
             #[inline]
-            fn fill_buf(&mut self) -> impl Future<Output = std::io::Result<&[u8]>> + Send {
+            fn fill_buf(&mut self) -> impl std::future::Future<Output = std::io::Result<&[u8]>> + Send {
                 $crate::io::fill_when_ready(self)
             }
             #[inline]

@@ -58,6 +58,11 @@ impl Interest {
         Self(self.0 | other.0)
     }
 
+    /// What is in this one only.
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether `other` includes all of it.
     pub(crate) const fn is_within(self, other: Self) -> bool {
         self.0 & !other.0 == 0
@@ -136,6 +141,12 @@ impl Readiness {
     /// The resource is in an error state. May be reported without being asked for.
     pub const fn error(self) -> bool {
         self.0 & ERROR != 0
+    }
+
+    /// What is in either, for constants.
+    #[cfg(unix)]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Whether nothing at all was reported.

@@ -4,7 +4,7 @@
 //! For pipes between tasks see [`runtime::pipe`](crate::pipe), which need no descriptor.
 
 use std::fmt;
-use std::future::Future;
+use std::future::poll_fn;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
@@ -48,17 +48,18 @@ pub fn pipe() -> io::Result<(Sender, Receiver)> {
     Ok((Sender::new(sender)?, Receiver::new(receiver)?))
 }
 
-/// The writing end of a pipe: a [`Write`](crate::io::Write).
+/// The writing end of a pipe: a [`Write`](crate::io::Write), also through shared references.
 ///
 /// Shutting it down and dropping it are the same, the descriptor is closed; the receiver reads the end
 /// when all senders are gone. Writing to a pipe that nobody can read any more is `BrokenPipe`; in a
-/// process that does not ignore `SIGPIPE`, as programs in Rust do, it raises that.
+/// process that does not ignore `SIGPIPE`, as programs in Rust do, it raises that. Through a reference
+/// a shutdown is `Unsupported`: the descriptor is the owner's to close.
 pub struct Sender {
     /// `None` after a shutdown: there is no other way to say the end to the reader.
     io: Option<Evented<mio_pipe::Sender>>,
 }
 
-/// The reading end of a pipe: a [`Read`](crate::io::Read).
+/// The reading end of a pipe: a [`Read`](crate::io::Read), also through shared references.
 ///
 /// ```
 /// # #[runtime::main]
@@ -276,85 +277,138 @@ fn a_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-impl Ready for Sender {
-    #[inline]
-    fn poll_ready(
-        &mut self,
-        cx: &mut Context<'_>,
-        interest: Interest,
-    ) -> Poll<io::Result<Readiness>> {
-        check(interest, Interest::WRITE)?;
-        match &self.io {
-            Some(io) => io.registration().poll_ready(cx, interest),
-            None => {
-                ready!(coop::gate(cx));
-                Poll::Ready(Ok(Readiness::WRITE | Readiness::HUP))
+/// The traits for something that leads to a sender. `more` is how its waits end.
+macro_rules! writes {
+    ([$($generics:tt)*] $ty:ty, $poll:ident, |$this:ident| $shutdown:expr, { $($more:tt)* }) => {
+        impl<$($generics)*> Ready for $ty {
+            #[inline]
+            fn poll_ready(
+                &mut self,
+                cx: &mut Context<'_>,
+                interest: Interest,
+            ) -> Poll<io::Result<Readiness>> {
+                check(interest, Interest::WRITE)?;
+                match &self.io {
+                    Some(io) => io.registration().$poll(cx, interest),
+                    None => {
+                        ready!(coop::gate(cx));
+                        Poll::Ready(Ok(SHUT_DOWN))
+                    }
+                }
+            }
+
+            $($more)*
+        }
+
+        impl<$($generics)*> ReadyWrite for $ty {
+            #[inline]
+            fn non_blocking_write(&mut self, buf: &[u8]) -> io::Result<NonBlocking<usize>> {
+                NonBlocking::from_result(self.try_write(buf))
+            }
+
+            #[inline]
+            fn non_blocking_write_vectored(
+                &mut self,
+                bufs: &[IoSlice<'_>],
+            ) -> io::Result<NonBlocking<usize>> {
+                NonBlocking::from_result(self.try_write_vectored(bufs))
+            }
+
+            #[inline]
+            fn non_blocking_flush(&mut self) -> io::Result<NonBlocking<()>> {
+                coop::charge(0);
+                Ok(NonBlocking::Ready(()))
+            }
+
+            #[inline]
+            fn non_blocking_shutdown(&mut self) -> io::Result<NonBlocking<()>> {
+                coop::charge(0);
+                let $this = self;
+                $shutdown
             }
         }
-    }
 
+        leaf_io!(vectored impl [$($generics)*] Write for $ty);
+    };
+}
+
+/// The same for a receiver.
+macro_rules! reads {
+    ([$($generics:tt)*] $ty:ty, $poll:ident, { $($more:tt)* }) => {
+        impl<$($generics)*> Ready for $ty {
+            #[inline]
+            fn poll_ready(
+                &mut self,
+                cx: &mut Context<'_>,
+                interest: Interest,
+            ) -> Poll<io::Result<Readiness>> {
+                check(interest, Interest::READ)?;
+                self.io.registration().$poll(cx, interest)
+            }
+
+            $($more)*
+        }
+
+        impl<$($generics)*> ReadyRead for $ty {
+            #[inline]
+            fn non_blocking_read(&mut self, buf: BorrowedCursor<'_>) -> io::Result<NonBlocking<()>> {
+                NonBlocking::from_result(self.try_read_buf(buf).map(drop))
+            }
+        }
+
+        leaf_io!(impl [$($generics)*] Read for $ty);
+    };
+}
+
+/// What a sender that was shut down says: a write would not wait, it fails.
+const SHUT_DOWN: Readiness = Readiness::WRITE.and(Readiness::HUP);
+
+writes!([] Sender, poll_ready, |this| {
+    this.io = None;
+    Ok(NonBlocking::Ready(()))
+}, {
     #[inline]
     fn stop_waiting(&mut self, interest: Interest) {
         if let Some(io) = &self.io {
             io.registration().stop_waiting(interest);
         }
     }
-}
-
-impl ReadyWrite for Sender {
+});
+// Any number of tasks may write through references. The descriptor is its owner's, so none of them can
+// close it: shutting down is `Unsupported` there.
+writes!(['a] &'a Sender, poll_ready_shared, |_this| {
+    let text = "a pipe's sender is shut down by its owner, and not through a reference";
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}, {
     #[inline]
-    fn non_blocking_write(&mut self, buf: &[u8]) -> io::Result<NonBlocking<usize>> {
-        NonBlocking::from_result(self.try_write(buf))
-    }
-
-    #[inline]
-    fn non_blocking_write_vectored(
+    fn ready(
         &mut self,
-        bufs: &[IoSlice<'_>],
-    ) -> io::Result<NonBlocking<usize>> {
-        NonBlocking::from_result(self.try_write_vectored(bufs))
-    }
-
-    #[inline]
-    fn non_blocking_flush(&mut self) -> io::Result<NonBlocking<()>> {
-        coop::charge(0);
-        Ok(NonBlocking::Ready(()))
-    }
-
-    #[inline]
-    fn non_blocking_shutdown(&mut self) -> io::Result<NonBlocking<()>> {
-        coop::charge(0);
-        self.io = None;
-        Ok(NonBlocking::Ready(()))
-    }
-}
-
-impl Ready for Receiver {
-    #[inline]
-    fn poll_ready(
-        &mut self,
-        cx: &mut Context<'_>,
         interest: Interest,
-    ) -> Poll<io::Result<Readiness>> {
-        check(interest, Interest::READ)?;
-        self.io.registration().poll_ready(cx, interest)
+    ) -> impl Future<Output = io::Result<Readiness>> + Send {
+        let this = *self;
+        async move {
+            match &this.io {
+                Some(io) => io.registration().ready(interest).within(Interest::WRITE).await,
+                None => poll_fn(|cx| Ready::poll_ready(&mut &*this, cx, interest)).await,
+            }
+        }
     }
-
+});
+reads!([] Receiver, poll_ready, {
     #[inline]
     fn stop_waiting(&mut self, interest: Interest) {
         self.io.registration().stop_waiting(interest);
     }
-}
-
-impl ReadyRead for Receiver {
+});
+reads!(['a] &'a Receiver, poll_ready_shared, {
     #[inline]
-    fn non_blocking_read(&mut self, buf: BorrowedCursor<'_>) -> io::Result<NonBlocking<()>> {
-        NonBlocking::from_result(self.try_read_buf(buf).map(drop))
+    fn ready(
+        &mut self,
+        interest: Interest,
+    ) -> impl Future<Output = io::Result<Readiness>> + Send {
+        self.io.registration().ready(interest).within(Interest::READ)
     }
-}
-
-leaf_io!(vectored impl Write for Sender);
-leaf_io!(impl Read for Receiver);
+});
 
 /// # Panics
 ///

@@ -1,9 +1,10 @@
 //! Pipes of the operating system, beyond what the conformance rows say: children, modes, descriptors.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IoSlice, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::pin;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use runtime::io::{Interest, Read, Ready, ReadyWrite, Write, copy};
 use runtime::net::unix::pipe::{Receiver, Sender, pipe};
@@ -107,6 +108,40 @@ async fn after_a_shutdown_there_is_no_sender() {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sender.as_fd().as_raw_fd()));
     assert!(asked.is_err());
     assert_eq!(kind(sender.into_nonblocking_fd()), ErrorKind::BrokenPipe);
+}
+
+#[runtime::test]
+async fn any_number_of_tasks_use_one_end_through_references() {
+    let (mut sender, receiver) = pipe().unwrap();
+    let receiver = Arc::new(receiver);
+    let readers = [(); 3].map(|()| {
+        let receiver = Arc::clone(&receiver);
+        runtime::spawn(async move {
+            let mut byte = [0];
+            (&*receiver).read_exact(&mut byte).await.map(|()| byte[0])
+        })
+    });
+    runtime::task::yield_now().await;
+    (&sender).write_all(b"a").await.unwrap();
+    (&sender).write_vectored(&[IoSlice::new(b"b"), IoSlice::new(b"c")]).await.unwrap();
+    let mut read = Vec::new();
+    for reader in readers {
+        read.push(reader.await.unwrap().unwrap());
+    }
+    read.sort();
+    assert_eq!(read, b"abc");
+
+    assert_eq!(kind(Ready::ready(&mut &sender, Interest::READ).await), ErrorKind::InvalidInput);
+    assert_eq!(kind(Ready::ready(&mut &*receiver, Interest::WRITE).await), ErrorKind::InvalidInput);
+    // Only the owner closes it.
+    assert_eq!(kind((&sender).shutdown().await), ErrorKind::Unsupported);
+    (&sender).write_all(b"d").await.unwrap();
+    sender.shutdown().await.unwrap();
+    assert!(Ready::ready(&mut &sender, Interest::WRITE).await.unwrap().hup());
+    assert_eq!(kind((&sender).write_all(b"e").await), ErrorKind::BrokenPipe);
+    let mut rest = Vec::new();
+    (&*receiver).read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"d");
 }
 
 #[runtime::test]

@@ -1,6 +1,8 @@
 //! The conformance suite on the sockets: whole, split, shared, erased and limited. What adapters
 //! make of them is in `adapter_rows.rs`.
 
+#[cfg(unix)]
+use std::io::ErrorKind;
 use std::io::{IoSlice, Result};
 use std::task::{Context, Poll};
 
@@ -124,6 +126,65 @@ mod unix {
         let (sender, receiver) = pipe::pipe().unwrap();
         (Box::new(sender) as Box<dyn ReadyWrite>, Box::new(receiver) as Box<dyn ReadyRead>)
     }).halves());
+
+    conformance!(one_way os_pipe_shared, one_way_on(CurrentThread, || async {
+        let (sender, receiver) = pipe::pipe().unwrap();
+        (SenderByReference(sender), ReceiverByReference(receiver))
+    }).halves());
+
+    /// Does everything through a shared reference, except to close what it owns.
+    struct SenderByReference(pipe::Sender);
+
+    /// Does everything through a shared reference.
+    struct ReceiverByReference(pipe::Receiver);
+
+    impl Ready for SenderByReference {
+        fn poll_ready(
+            &mut self,
+            cx: &mut Context<'_>,
+            interest: Interest,
+        ) -> Poll<Result<Readiness>> {
+            (&self.0).poll_ready(cx, interest)
+        }
+    }
+
+    impl ReadyWrite for SenderByReference {
+        fn non_blocking_write(&mut self, buf: &[u8]) -> Result<NonBlocking<usize>> {
+            (&self.0).non_blocking_write(buf)
+        }
+
+        fn non_blocking_write_vectored(
+            &mut self,
+            bufs: &[IoSlice<'_>],
+        ) -> Result<NonBlocking<usize>> {
+            (&self.0).non_blocking_write_vectored(bufs)
+        }
+
+        fn non_blocking_shutdown(&mut self) -> Result<NonBlocking<()>> {
+            let outcome = (&self.0).non_blocking_shutdown();
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Unsupported);
+            self.0.non_blocking_shutdown()
+        }
+    }
+
+    impl Ready for ReceiverByReference {
+        fn poll_ready(
+            &mut self,
+            cx: &mut Context<'_>,
+            interest: Interest,
+        ) -> Poll<Result<Readiness>> {
+            (&self.0).poll_ready(cx, interest)
+        }
+    }
+
+    impl ReadyRead for ReceiverByReference {
+        fn non_blocking_read(&mut self, buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
+            (&self.0).non_blocking_read(buf)
+        }
+    }
+
+    leaf_io!(vectored impl Write for SenderByReference);
+    leaf_io!(impl Read for ReceiverByReference);
 
     async fn unix() -> (UnixStream, UnixStream) {
         UnixStream::pair().unwrap()
