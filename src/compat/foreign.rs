@@ -22,7 +22,8 @@ use std::task::{Context, Poll, Waker, ready};
 use super::BLOCK;
 use crate::coop;
 use crate::io_core::{
-    BorrowedCursor, Interest, NonBlocking, Readiness, Ready, ReadyRead, ReadyWrite, leaf_io,
+    BorrowedBuf, BorrowedCursor, Interest, NonBlocking, Readiness, Ready, ReadyBufRead, ReadyRead,
+    ReadyWrite, believe, leaf_io,
 };
 
 /// What all the foreign traits have in common.
@@ -106,7 +107,7 @@ impl<P: PollStream> Buffered<P> {
         while !self.write.is_empty() {
             match ready!(self.io.poll_write(cx, self.write.bytes()))? {
                 0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-                written => self.write.consume(written),
+                written => self.write.consume(believe(written, self.write.bytes().len())),
             }
         }
         match self.task {
@@ -195,12 +196,8 @@ impl<P: PollStream> ReadyRead for Buffered<P> {
         let read = buf.append_some(self.read.bytes());
         self.read.consume(read);
         coop::charge(read);
-        if read == 0
-            && let Some(error) = self.read_error.take()
-        {
-            return Err(error);
-        }
-        Ok(NonBlocking::Ready(()))
+        // Is there only while nothing is buffered.
+        self.read_error.take().map_or(Ok(NonBlocking::Ready(())), Err)
     }
 }
 
@@ -216,7 +213,7 @@ impl<P: PollStream> ReadyWrite for Buffered<P> {
         // Never offers more than what would be kept and offered again: some streams insist on that.
         let buf = &buf[..buf.len().min(BLOCK)];
         let written = match self.with_waker(|this, cx| this.io.poll_write(cx, buf)) {
-            Poll::Ready(written) => written?.min(buf.len()),
+            Poll::Ready(written) => believe(written?, buf.len()),
             Poll::Pending => self.write.append(buf, self.capacity),
         };
         coop::charge(written);
@@ -241,7 +238,24 @@ impl<P: PollStream> ReadyWrite for Buffered<P> {
     }
 }
 
+impl<P: PollStream> ReadyBufRead for Buffered<P> {
+    fn non_blocking_fill(&mut self) -> Result<NonBlocking<()>> {
+        let mut nothing = BorrowedBuf::from(&mut [][..] as &mut [u8]);
+        self.non_blocking_read(nothing.unfilled())
+    }
+
+    fn buffer(&self) -> &[u8] {
+        self.read.bytes()
+    }
+
+    fn consume_buffer(&mut self, n: usize) {
+        assert!(n <= self.read.bytes().len(), "more bytes were consumed than are buffered");
+        self.read.consume(n);
+    }
+}
+
 leaf_io!(impl [P: PollStream] Stream for Buffered<P>);
+leaf_io!(impl [P: PollStream] BufRead for Buffered<P>);
 
 impl<P: fmt::Debug> fmt::Debug for Buffered<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -283,9 +297,9 @@ impl Block {
         &self.memory[self.start..self.end]
     }
 
-    /// Takes so many from the front. More than there are are all of them: the count is a stranger's.
+    /// Takes so many from the front.
     fn consume(&mut self, count: usize) {
-        self.start += count.min(self.end - self.start);
+        self.start += count;
         if self.is_empty() {
             self.release();
         }
@@ -310,7 +324,7 @@ impl Block {
         self.acquire();
         let outcome = read(&mut self.memory);
         if let Poll::Ready(Ok(count)) = &outcome {
-            self.end = (*count).min(self.memory.len());
+            self.end = believe(*count, self.memory.len());
         }
         if self.is_empty() {
             self.release();
@@ -342,7 +356,8 @@ macro_rules! foreign_stream {
         /// [`ReadyStream`](crate::io::ReadyStream).
         ///
         /// What the stream does not take at once is kept here and counts as written: flush or shut down
-        /// before you drop it, as with any buffered writer. While it waits, it holds no buffer.
+        /// before you drop it, as with any buffered writer. What was read is shown in place, by
+        /// [`BufRead`](crate::io::BufRead). While it waits, it holds no buffer.
         #[derive(Debug)]
         pub struct $Name<S>($crate::compat::foreign::Buffered<Side<S>>);
 
@@ -383,8 +398,8 @@ macro_rules! foreign_stream {
         struct Side<S>(S);
 
         $crate::io_core::forward_io!(
-            impl [S: $($bounds)*] Ready, Read, Write, ReadyRead, ReadyWrite, OwnedRead, OwnedWrite
-                for $Name<S> => 0
+            impl [S: $($bounds)*] Ready, Read, Write, ReadyRead, ReadyWrite, BufRead, ReadyBufRead,
+                OwnedRead, OwnedWrite for $Name<S> => 0
         );
     };
 }

@@ -62,7 +62,7 @@ use crate::io_core::BorrowedBuf;
 use crate::io_core::Scratch;
 use crate::io_core::{
     BufRead, Interest, NonBlocking, Read, Ready, ReadyBufRead, ReadyRead, ReadyWrite, Write,
-    forward_io, poll_empty, poll_io,
+    believe, forward_io, poll_empty, poll_io, total,
 };
 
 /// Any reader, writer or stream that works by readiness, for code that asks for foreign traits.
@@ -210,7 +210,9 @@ fn poll_write<W: ReadyWrite>(
     if bytes.is_empty() {
         return poll_empty(cx, 0, || writer.non_blocking_write(bytes));
     }
-    poll_io(cx, writer, Interest::WRITE, |writer| writer.non_blocking_write(bytes))
+    poll_io(cx, writer, Interest::WRITE, |writer| {
+        Ok(writer.non_blocking_write(bytes)?.map(|n| believe(n, bytes.len())))
+    })
 }
 
 fn poll_write_vectored<W: ReadyWrite>(
@@ -221,7 +223,9 @@ fn poll_write_vectored<W: ReadyWrite>(
     if bufs.iter().all(|buf| buf.is_empty()) {
         return poll_empty(cx, 0, || writer.non_blocking_write_vectored(bufs));
     }
-    poll_io(cx, writer, Interest::WRITE, |writer| writer.non_blocking_write_vectored(bufs))
+    poll_io(cx, writer, Interest::WRITE, |writer| {
+        Ok(writer.non_blocking_write_vectored(bufs)?.map(|n| believe(n, total(bufs))))
+    })
 }
 
 fn poll_flush<W: ReadyWrite>(writer: &mut W, cx: &mut Context<'_>) -> Poll<Result<()>> {

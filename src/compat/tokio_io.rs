@@ -100,8 +100,10 @@ foreign_stream!(FromTokio, [AsyncRead + AsyncWrite + Unpin + Send], "tokio");
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> PollStream for Side<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        let memory = buf.as_ptr();
         let mut buf = ReadBuf::new(buf);
         ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
+        assert!(buf.filled().as_ptr() == memory, "the stream swapped the buffer that it was given");
         Poll::Ready(Ok(buf.filled().len()))
     }
 

@@ -68,8 +68,9 @@ pub trait BufRead: Read {
     ///
     /// # Errors
     ///
-    /// Those of [`fill_buf`](Self::fill_buf) except `Interrupted`, which is retried. What was read
-    /// until then has been appended.
+    /// Those of [`fill_buf`](Self::fill_buf) except `Interrupted`, which is retried; `OutOfMemory` if
+    /// `buf` cannot grow. What was taken until then has been appended, and the rest is still in the
+    /// reader.
     ///
     /// # Cancel safety
     ///
@@ -165,6 +166,7 @@ async fn read_until<R: BufRead>(reader: &mut R, delimiter: u8, buf: &mut Vec<u8>
         };
         let found = shown.iter().position(|byte| *byte == delimiter);
         let n = found.map_or(shown.len(), |at| at + 1);
+        buf.try_reserve(n)?; // an error where the vector itself would abort
         buf.extend_from_slice(&shown[..n]);
         reader.consume(n);
         if found.is_some() || n == 0 {

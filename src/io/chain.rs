@@ -302,7 +302,7 @@ impl<R: Read> Bytes<R> {
         loop {
             let mut byte = [0];
             match self.inner.read(&mut byte).await {
-                Ok(n) => return Ok((n > 0).then_some(byte[0])),
+                Ok(n) => return Ok((believe(n, 1) > 0).then_some(byte[0])),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -54,6 +54,12 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
     let mut buf = Scratch::none();
     let mut is_flushed = true;
     loop {
+        fruitless += 1;
+        if fruitless > ROUNDS {
+            // A reader that is always ready and never has anything must not keep the thread.
+            fruitless = 0;
+            give_way().await;
+        }
         let mut waiting = Waiting::new(&mut *reader, Reading);
         let is_ready = poll_fn(|cx| match waiting.poll_ready(cx, Interest::READ) {
             Poll::Ready(readiness) => Poll::Ready(readiness.map(|_| true)),
@@ -79,13 +85,7 @@ async fn copy_when_ready<R: ReadyRead, W: Write>(reader: &mut R, writer: &mut W)
         match with_spare(buf, IN_FLIGHT, |cursor| reader.non_blocking_read(cursor)) {
             Ok(NonBlocking::Ready(())) if buf.is_empty() => break,
             Ok(NonBlocking::Ready(())) => {}
-            Ok(NonBlocking::WouldBlock) => {
-                fruitless += 1;
-                if fruitless % ROUNDS == 0 {
-                    give_way().await; // a reader that always says so must not keep the thread
-                }
-                continue;
-            }
+            Ok(NonBlocking::WouldBlock) => continue,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }

@@ -1,6 +1,6 @@
 //! [`lingering_close`]: the end of a connection whose peer may not have finished.
 
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 
 use super::{Read, Write, read_with};
 
@@ -16,7 +16,7 @@ use super::{Read, Write, read_with};
 ///
 /// # Errors
 ///
-/// Those of shutting down and of reading. After one the peer may not have got everything.
+/// Those of shutting down and of reading except `Interrupted`, which is retried. After one the peer may not have got everything.
 ///
 /// # Cancel safety
 ///
@@ -45,7 +45,18 @@ use super::{Read, Write, read_with};
 /// # }).unwrap();
 /// ```
 pub async fn lingering_close(mut stream: impl Read + Write) -> Result<()> {
-    stream.shutdown().await?;
-    while read_with(&mut stream, <[u8]>::len).await? > 0 {}
-    Ok(())
+    let mut is_shut_down = false;
+    loop {
+        let left = if is_shut_down {
+            read_with(&mut stream, <[u8]>::len).await
+        } else {
+            stream.shutdown().await.map(|()| 1)
+        };
+        match left {
+            Ok(0) => return Ok(()),
+            Ok(_) => is_shut_down = true,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

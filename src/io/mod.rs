@@ -59,6 +59,8 @@ pub use memory::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use owned::{OwnedRead, OwnedWrite};
 pub use owned_buf::{OwnedBuf, OwnedCursor};
 pub use read::Read;
+#[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
+pub(crate) use read::{believe, total};
 pub use ready::{Ready, ReadyRead, ReadyStream, ReadyWrite};
 pub use seek::{ReadAt, Seek, WriteAt};
 pub use split::{ReadHalf, WriteHalf, split};

@@ -67,8 +67,11 @@ pub trait Read: Send {
     where
         Self: Sized,
     {
-        let first = bufs.iter_mut().find(|buf| !buf.is_empty());
-        self.read(first.map_or(&mut [], |buf| &mut buf[..]))
+        async move {
+            let first = bufs.iter_mut().find(|buf| !buf.is_empty());
+            let first = first.map_or(&mut [][..], |buf| &mut buf[..]);
+            Ok(believe(self.read(first).await?, first.len()))
+        }
     }
 
     /// Reads into memory that need not be initialized. Provided: zeroes it first.
@@ -415,6 +418,7 @@ pub(super) fn append_utf8(text: &mut String, bytes: Vec<u8>) -> Result<usize> {
     if text.is_empty() {
         *text = bytes;
     } else {
+        text.try_reserve(len)?;
         text.push_str(&bytes);
     }
     Ok(len)
@@ -427,7 +431,7 @@ pub(super) fn append_utf8(text: &mut String, bytes: Vec<u8>) -> Result<usize> {
 /// If it cannot be.
 #[inline]
 #[track_caller]
-pub(super) fn believe(n: usize, len: usize) -> usize {
+pub(crate) fn believe(n: usize, len: usize) -> usize {
     assert!(n <= len, "an implementation says that it moved more bytes than the buffer has");
     n
 }

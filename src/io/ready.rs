@@ -9,6 +9,7 @@ use std::io::{IoSlice, Result};
 use std::task::{Context, Poll, ready};
 
 use super::just_in_time::read_scratch;
+use super::read::believe;
 use super::when_ready::{Reading, Waiting, poll_loop};
 use super::{BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, Read, Readiness, Write};
 
@@ -186,7 +187,8 @@ pub trait ReadyWrite: Ready + Write {
     /// As [`non_blocking_write`](Self::non_blocking_write).
     fn non_blocking_write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> Result<NonBlocking<usize>> {
         let first = bufs.iter().find(|buf| !buf.is_empty());
-        self.non_blocking_write(first.map_or(&[], |buf| buf))
+        let first = first.map_or(&[][..], |buf| &buf[..]);
+        Ok(self.non_blocking_write(first)?.map(|n| believe(n, first.len())))
     }
 
     /// Passes on what the writer itself holds back; `Ready` when nothing is left.

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io::{Cursor, Error, ErrorKind, Result, SeekFrom};
 use std::task::{Poll, ready};
 
-use super::read::unexpected_eof;
+use super::read::{believe, unexpected_eof};
 use super::write::write_zero;
 use crate::coop;
 
@@ -144,6 +144,7 @@ pub trait ReadAt: Send + Sync {
                 match self.read_at(buf, offset).await {
                     Ok(0) => return Err(unexpected_eof()),
                     Ok(n) => {
+                        let n = believe(n, buf.len());
                         buf = &mut buf[n..];
                         offset = further(offset, n)?;
                     }
@@ -209,7 +210,7 @@ pub trait WriteAt: Send {
                 match self.write_at(buf, offset).await {
                     Ok(0) => return Err(write_zero()),
                     Ok(n) => {
-                        buf = &buf[n..];
+                        buf = &buf[believe(n, buf.len())..];
                         offset = further(offset, n)?;
                     }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -74,10 +74,11 @@ impl<R, L: BorrowMut<u64>> Take<R, L> {
         *limit = limit.checked_sub(n as u64).expect("the inner reader returned more than it may");
     }
 
-    /// Counts bytes that the user has taken of what was shown.
+    /// Counts bytes that the user takes, by `consume`, of what was shown.
     #[track_caller]
-    fn count_consumed(&mut self, n: usize) {
+    fn consume_of(&mut self, n: usize, consume: impl FnOnce(&mut R, usize)) {
         assert!(n <= self.max(), "more bytes were consumed than may be read");
+        consume(&mut self.inner, n); // which may find that it has not shown so many
         self.count(n);
     }
 }
@@ -238,8 +239,7 @@ impl<R: BufRead, L: BorrowMut<u64> + Send + Sync> BufRead for Take<R, L> {
     }
 
     fn consume(&mut self, n: usize) {
-        self.count_consumed(n);
-        self.inner.consume(n);
+        self.consume_of(n, R::consume);
     }
 }
 
@@ -257,7 +257,6 @@ impl<R: ReadyBufRead, L: BorrowMut<u64> + Send + Sync> ReadyBufRead for Take<R, 
     }
 
     fn consume_buffer(&mut self, n: usize) {
-        self.count_consumed(n);
-        self.inner.consume_buffer(n);
+        self.consume_of(n, R::consume_buffer);
     }
 }

@@ -3,6 +3,7 @@
 mod adapters;
 mod buffers;
 mod copying;
+mod liars;
 mod memory;
 mod owned;
 mod provided;

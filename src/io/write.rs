@@ -83,8 +83,11 @@ pub trait Write: Send {
     where
         Self: Sized,
     {
-        let first = bufs.iter().find(|buf| !buf.is_empty());
-        self.write(first.map_or(&[], |buf| buf))
+        async move {
+            let first = bufs.iter().find(|buf| !buf.is_empty());
+            let first = first.map_or(&[][..], |buf| &buf[..]);
+            Ok(believe(self.write(first).await?, first.len()))
+        }
     }
 
     /// Whether the vectored methods do better than writing the first buffer.

@@ -1,6 +1,6 @@
 //! Feature `futures-io`, by the futures crate's own extension traits.
 
-use std::io::IoSliceMut;
+use std::io::{ErrorKind, IoSliceMut};
 
 use futures::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_buf};
 use futures::{TryStreamExt, join};
@@ -31,6 +31,12 @@ where
     let mut answer = String::new();
     left.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer, "answer");
+
+    // H12: what is closed is an error to write to, and may be closed again.
+    left.close().await.unwrap();
+    assert_eq!(left.write(b"late").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(right.write_all(b"late").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    right.close().await.unwrap();
 }
 
 #[runtime::test]

@@ -4,6 +4,7 @@
 mod fairness;
 mod futures_io;
 mod hyper_rt;
+mod liars;
 mod rows;
 mod tokio_io;
 

@@ -34,6 +34,20 @@ row!(futures_over_unix, MultiThread, FromFutures, unix());
 row!(hyper_over_unix, CurrentThread, FromHyper, unix());
 row!(tokio_over_os_pipes, CurrentThread, FromTokio, os_pipes());
 
+/// What was read is shown in place.
+macro_rules! in_place {
+    ($name:ident, $executor:ident, $From:ident, $connect:expr) => {
+        conformance!(in_place $name, pair_on($executor, || async {
+            let (left, right) = $connect.await;
+            (left, $From::new(right))
+        }));
+    };
+}
+
+in_place!(tokio_over_pipe_in_place, CurrentThread, FromTokio, pipe());
+in_place!(futures_over_tcp_in_place, MultiThread, FromFutures, tcp());
+in_place!(hyper_over_unix_in_place, CurrentThread, FromHyper, unix());
+
 // One of them plain.
 conformance!(pair hyper_over_object, pair(|| async {
     let (left, right) = duplex(4096);

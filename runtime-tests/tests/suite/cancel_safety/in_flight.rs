@@ -314,6 +314,22 @@ fn what_is_not_cancel_safe_completes_when_it_is_left_alone() {
     assert!(poll_and_drop(10_000, stream.write_all(&text())).unwrap().is_ok());
     assert!(stream.output == text());
 
+    // Copies, each way and both ways.
+    let interrupted = || Halting { interrupts: true, ..halting(text()) };
+    let (mut from, mut to) = (interrupted(), interrupted());
+    let copied = poll_and_drop(100_000, copy(&mut from, &mut to)).expect("it ends");
+    assert!(copied.unwrap() == 540 && to.output == text());
+    let (mut from, mut to) = (Plain(interrupted()), interrupted());
+    let copied = poll_and_drop(100_000, copy(&mut from, &mut to)).expect("it ends");
+    assert!(copied.unwrap() == 540 && to.output == text());
+    let (mut from, mut to) = (BufReader::with_capacity(7, interrupted()), interrupted());
+    let copied = poll_and_drop(100_000, copy_buf(&mut from, &mut to)).expect("it ends");
+    assert!(copied.unwrap() == 540 && to.output == text());
+    let (mut a, mut b) = (interrupted(), interrupted());
+    let copied = poll_and_drop(100_000, copy_bidirectional(&mut a, &mut b)).expect("it ends");
+    assert_eq!(copied.unwrap(), (540, 540));
+    assert!(a.output == text() && b.output == text() && a.is_shut_down && b.is_shut_down);
+
     // `read_line` leaves the text as it was; the bytes that it had taken are gone.
     let mut reader = BufReader::new(halting(text()));
     let mut line = String::from("as it was");
