@@ -15,6 +15,11 @@ pub(crate) fn contain(f: impl FnOnce()) {
     }
 }
 
+/// Drops what a user has made.
+pub(crate) fn discard<T>(value: T) {
+    contain(|| drop(value));
+}
+
 /// Wakes whoever `waker` stands for.
 pub(crate) fn wake(waker: Waker) {
     contain(|| waker.wake());

@@ -5,7 +5,10 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use runtime::io::{DuplexStream, Interest, Read, Ready, SimplexStream, Write, duplex, simplex};
+use runtime::io::{
+    BufRead, BufReader, BufWriter, DuplexStream, Interest, Read, Ready, ReadyRead, ReadyStream,
+    SimplexStream, Write, duplex, empty, simplex, split,
+};
 use runtime_tests::counting::{Counting, calls, live};
 
 #[global_allocator]
@@ -33,6 +36,7 @@ fn pipes_cost_what_they_promise() {
     row_01_memory_follows_what_is_buffered();
     row_22_g17_dropping_everything_leaves_nothing();
     g14_a_long_stream_needs_no_more_memory_than_its_buffer();
+    objects_and_adapters_allocate_nothing();
 }
 
 fn row_01_an_idle_pair_costs_at_most_256_bytes() {
@@ -153,4 +157,33 @@ fn g14_a_long_stream_needs_no_more_memory_than_its_buffer() {
         now(b.read_exact(&mut buf)).unwrap();
     }
     assert!(most < 1 << 20, "{most} bytes");
+}
+
+/// Calls through trait objects, adapters and downcasts: their buffers are the thread's.
+fn objects_and_adapters_allocate_nothing() {
+    let (a, b) = duplex(65_536);
+    let mut writer: Box<dyn ReadyStream> = Box::new(BufWriter::new(a));
+    let (reader, mut answers) = split(Box::new(b) as Box<dyn ReadyStream>);
+    let mut reader = BufReader::new(empty().chain(reader).take(u64::MAX));
+    let (mut line, mut answer) = (Vec::with_capacity(100), [0; 6]);
+    // The end of the chain's first reader has to be read.
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(reader.fill_buf()).poll(&mut cx).is_pending());
+    let mut start = 0;
+    for round in 0..100 {
+        if round == 3 {
+            start = calls();
+        }
+        wait(&mut reader);
+        now(writer.write_all(b"a line\nand more")).unwrap();
+        now(writer.flush()).unwrap();
+        line.clear();
+        now(reader.read_until(b'\n', &mut line)).unwrap();
+        now(reader.as_ready().expect("readiness").read_with(|rest| assert_eq!(rest, b"and more")))
+            .unwrap();
+        wait(&mut writer);
+        now(answers.write_all(b"answer")).unwrap();
+        now(Read::read_exact(&mut (&mut writer as &mut dyn ReadyStream), &mut answer)).unwrap();
+    }
+    assert_eq!(calls() - start, 0);
 }

@@ -67,7 +67,7 @@ impl<R: Ready, W: Ready> Ready for Join<R, W> {
             return written.map(Ok);
         }
         // Both are asked before either answer is returned, so that both waits are registered.
-        match (self.reader.poll_ready(cx, Interest::READ)?, written) {
+        match (self.reader.poll_ready(cx, interest.without(Interest::WRITE))?, written) {
             (Poll::Ready(read), Poll::Ready(written)) => Poll::Ready(Ok(read | written)),
             (Poll::Ready(one), Poll::Pending) | (Poll::Pending, Poll::Ready(one)) => {
                 Poll::Ready(Ok(one))
@@ -81,7 +81,7 @@ impl<R: Ready, W: Ready> Ready for Join<R, W> {
             self.writer.stop_waiting(Interest::WRITE);
         }
         if interest != Interest::WRITE {
-            self.reader.stop_waiting(Interest::READ);
+            self.reader.stop_waiting(interest.without(Interest::WRITE));
         }
     }
 }

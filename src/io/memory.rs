@@ -3,8 +3,8 @@
 //! All of them are always ready. So they are leaves: each asks the budget when it is waited for and
 //! charges it for what it moved, or a loop over one of them would never give way.
 
-use std::io::{Cursor, ErrorKind, IoSlice, Result};
-use std::task::{Context, Poll};
+use std::io::{Cursor, Error, ErrorKind, IoSlice, Result};
+use std::task::{Context, Poll, ready};
 
 use super::read::total;
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::coop;
 
-/// Implements `Ready` for types that never wait: what is asked for is there, if it is one of
+/// Implements `Ready` for types that never wait: what is asked for is there, if it is within
 /// `$answers`.
 macro_rules! always_ready {
     ($([$($generics:tt)*] $ty:ty: $answers:expr;)+) => {$(
@@ -61,11 +61,14 @@ fn poll_always(
     interest: Interest,
     answers: Readiness,
 ) -> Poll<Result<Readiness>> {
+    ready!(coop::gate(cx));
     let wanted = Readiness::from(interest);
-    if !wanted.intersects(answers) {
-        return Poll::Ready(Err(ErrorKind::InvalidInput.into()));
+    if wanted & answers == wanted {
+        return Poll::Ready(Ok(wanted));
     }
-    coop::gate(cx).map(|()| Ok(wanted & answers))
+    coop::charge(0); // or a task that asks again and again would never let its neighbours run
+    let text = "what is in memory has no such direction, and no urgent data";
+    Poll::Ready(Err(Error::new(ErrorKind::InvalidInput, text)))
 }
 
 /// Reads from the front of the slice, which becomes what is left.
@@ -102,6 +105,7 @@ impl ReadyBufRead for &[u8] {
     }
 
     fn consume_buffer(&mut self, n: usize) {
+        assert!(n <= self.len(), "more bytes were consumed than there are");
         *self = &self[n..];
         coop::charge(n);
     }

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use super::segment::{MAX_BLOCK, MIN_BLOCK, Segment};
+use crate::contain::discard;
 
 /// What one size class keeps, unless two blocks are larger: one for each way of a ping-pong.
 const CLASS_BYTES: usize = if MAX_BLOCK > 32 * 1024 { 32 * 1024 } else { 4 * MAX_BLOCK };
@@ -37,7 +38,7 @@ pub(super) fn take(capacity: usize) -> Option<Box<Segment>> {
 /// Keeps a consumed block, or frees it (and a chunk always).
 pub(super) fn put(mut segment: Box<Segment>) {
     if cfg!(loom) || !segment.is_block() {
-        return;
+        return discard(segment); // a chunk's owner is the user's, and its panic its own
     }
     segment.reset();
     let capacity = segment.capacity();

@@ -21,6 +21,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::duplex::{DuplexStream, duplex};
 use super::word::wake;
+use crate::contain::discard;
 use crate::coop;
 use crate::sync::{Arc, Mutex};
 
@@ -222,7 +223,7 @@ impl PipeListener {
             None => {
                 let replaced = waker.and_then(|waker| state.acceptor.replace(waker));
                 drop(state);
-                drop(replaced);
+                discard(replaced);
                 return None;
             }
         };
@@ -240,7 +241,7 @@ impl Drop for Accept<'_> {
     #[inline]
     fn drop(&mut self) {
         let waker = self.0.shared.state.lock().acceptor.take();
-        drop(waker); // not in the statement above, whose lock lives to its end
+        discard(waker); // not in the statement above, whose lock lives to its end
     }
 }
 
@@ -252,7 +253,7 @@ impl Drop for PipeListener {
         let queue = mem::take(&mut state.queue);
         let acceptor = state.acceptor.take();
         drop(state);
-        drop(acceptor);
+        discard(acceptor);
         for Entry { stream, waker, .. } in queue {
             drop(stream);
             wake(waker);
@@ -393,7 +394,7 @@ impl Connect<'_> {
             if let Some(waker) = waker.take() {
                 let replaced = state.queue[place].waker.replace(waker);
                 drop(state);
-                drop(replaced);
+                discard(replaced);
                 return Poll::Pending;
             }
             drop(state);
@@ -411,6 +412,6 @@ impl Drop for Connect<'_> {
         let place = state.find(number).filter(|place| *place >= BACKLOG);
         let entry = place.and_then(|place| state.queue.remove(place));
         drop(state);
-        drop(entry);
+        discard(entry);
     }
 }

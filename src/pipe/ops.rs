@@ -22,19 +22,20 @@ pub(super) fn poll_ready(
     interest: Interest,
 ) -> Poll<Result<Readiness>> {
     ready!(coop::gate(cx));
-    match (reader.filter(|_| interest.is_readable()), writer.filter(|_| interest.is_writable())) {
-        (Some(reader), None) if !interest.is_writable() => {
-            reader.poll_fill(cx).map(|()| Ok(readable(reader)))
-        }
-        (None, Some(writer)) if !interest.is_readable() => {
-            writer.poll_space(cx).map(|()| Ok(writable(writer)))
-        }
-        (Some(reader), Some(writer)) => poll_either(reader, writer, cx),
-        _ => Poll::Ready(Err(Error::new(
-            ErrorKind::InvalidInput,
-            "this end of the pipe has no such direction",
-        ))),
+    match (interest, reader, writer) {
+        (Interest::READ, Some(reader), _) => reader.poll_fill(cx).map(|()| Ok(readable(reader))),
+        (Interest::WRITE, _, Some(writer)) => writer.poll_space(cx).map(|()| Ok(writable(writer))),
+        (Interest::READ_WRITE, Some(reader), Some(writer)) => poll_either(reader, writer, cx),
+        _ => Poll::Ready(Err(never_ready())),
     }
+}
+
+/// Charged, or a task that asks again and again would never let its neighbours run.
+#[cold]
+fn never_ready() -> Error {
+    coop::charge(0);
+    let text = "this end of the pipe has no such direction, and no pipe has urgent data";
+    Error::new(ErrorKind::InvalidInput, text)
 }
 
 /// Ready when one direction is; if the other would wait, it does.
@@ -469,7 +470,7 @@ macro_rules! pipe_write {
             ///
             /// # Errors
             ///
-            /// `BrokenPipe` after a shutdown, or when the reader has gone.
+            /// `BrokenPipe` after a shutdown, or when the reader has gone, also if `bytes` is empty.
             ///
             /// # Cancel safety
             ///
@@ -483,14 +484,17 @@ macro_rules! pipe_write {
                 "assert_eq!(", $reader, ".read_bytes(5000).await?.as_ptr(), address);", "\n",
             )]
             pub async fn write_bytes(&mut self, bytes: &mut bytes::Bytes) -> std::io::Result<()> {
-                if bytes.is_empty() {
-                    $crate::coop::consume_budget().await;
-                }
-                while !bytes.is_empty() {
-                    $crate::io_core::Ready::ready(self, $crate::io_core::Interest::WRITE).await?;
+                loop {
+                    if bytes.is_empty() {
+                        std::future::poll_fn($crate::coop::gate).await;
+                    } else {
+                        $crate::io_core::Ready::ready(self, $crate::io_core::Interest::WRITE).await?;
+                    }
                     let _ = $crate::pipe::ops::write_bytes(&mut self.writer, bytes)?;
+                    if bytes.is_empty() {
+                        return Ok(());
+                    }
                 }
-                Ok(())
             }
 
             /// Queues what there is room for without waiting, as [`write_bytes`](Self::write_bytes) does,

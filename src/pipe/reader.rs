@@ -11,6 +11,7 @@ use super::segment::{Held, Segment, free};
 use super::word::{
     BUSY, CLOSED, DETACHED, Patience, Registered, WAIT, advance, distance, position,
 };
+use crate::contain::discard;
 use crate::io_core::{BorrowedCursor, NonBlocking};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::*;
@@ -107,11 +108,12 @@ impl Reader {
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut patience = Patience::new();
         loop {
-            if let Registered::Waiting { _replaced } =
+            if let Registered::Waiting { replaced } =
                 self.lane.tail.register(self.seen, DETACHED, cx)
             {
                 self.seen |= WAIT;
                 self.give_back();
+                discard(replaced);
                 return Poll::Pending;
             }
             if self.fill(1) != Fill::Empty {
@@ -250,11 +252,11 @@ impl Reader {
         self.current.set(next);
         let Some(mut consumed) = consumed else { return };
         if !consumed.is_block() {
-            // A chunk's owner may be anything, and panic: the lane must be in order before it goes.
+            // A chunk's owner may be anything, and use the pipe: the lane must be in order before it goes.
             if self.at() != at {
                 self.lane.head.publish(at);
             }
-            return drop(consumed);
+            return discard(consumed);
         }
         // Ordering: Relaxed, only this side fills the slot, and a stale value costs nothing.
         if self.lane.spare.load(Relaxed).is_null() {

@@ -29,7 +29,7 @@
 use std::task::{Context, Waker};
 
 use super::segment::WakerCell;
-use crate::contain::contain;
+use crate::contain::{contain, discard};
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::hint;
 
@@ -80,8 +80,8 @@ pub(super) struct Word {
 
 /// What became of a registration.
 pub(super) enum Registered {
-    /// The next publication wakes; the replaced waker is to be dropped last.
-    Waiting { _replaced: Option<Waker> },
+    /// The next publication wakes; the replaced waker is to be discarded last.
+    Waiting { replaced: Option<Waker> },
     /// The word has moved, or is about to.
     Changed,
 }
@@ -179,10 +179,11 @@ impl Word {
         self.waker.replace(Some(waker));
         // Ordering: Release pairs with the Acquire in `begin`; on failure nothing was learnt.
         match self.bits.compare_exchange(seen, seen | WAIT | extra, AcqRel, Relaxed) {
-            Ok(_) => Registered::Waiting { _replaced: replaced },
+            Ok(_) => Registered::Waiting { replaced },
             Err(_) => {
                 // Whoever moved it saw no `WAIT`. Do not keep a task's waker without a reason.
-                drop((self.waker.replace(None), replaced));
+                discard(self.waker.replace(None));
+                discard(replaced);
                 Registered::Changed
             }
         }
@@ -196,7 +197,7 @@ impl Word {
         while bits & (WAIT | BUSY) == WAIT {
             // Ordering: Relaxed, the cell is what this side put there itself.
             match self.bits.compare_exchange(bits, bits & !WAIT, Relaxed, Relaxed) {
-                Ok(_) => return drop(self.waker.replace(None)),
+                Ok(_) => return discard(self.waker.replace(None)),
                 Err(moved) => bits = moved,
             }
         }

@@ -13,6 +13,7 @@ use super::word::{
     CLOSED, DETACHED, MAX_DISTANCE, Patience, Registered, WAIT, advance, distance, position,
     retreat,
 };
+use crate::contain::discard;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::*;
 
@@ -120,8 +121,9 @@ impl Writer {
         let mut patience = Patience::new();
         loop {
             let seen = retreat(self.until, self.lane.limit.min(MAX_DISTANCE));
-            if let Registered::Waiting { .. } = self.lane.head.register(seen, 0, cx) {
+            if let Registered::Waiting { replaced } = self.lane.head.register(seen, 0, cx) {
                 self.until |= WAIT;
+                discard(replaced);
                 return Poll::Pending;
             }
             if self.space(1) != Space::Full {

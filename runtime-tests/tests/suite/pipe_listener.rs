@@ -210,6 +210,49 @@ fn a_waker_that_panics_or_uses_the_listener_does_no_harm() {
 }
 
 #[test]
+fn a_waker_that_panics_when_it_is_dropped_keeps_nobody_waiting() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let (mut listener, connector) = listen();
+    // Of which the listener has the last one then: replaced, and there when it goes.
+    for _ in 0..2 {
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(listener.poll_accept(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(listener);
+    assert_eq!(now(connector.connect()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    // The same for an accept that is dropped, and for those that wait to connect.
+    let (mut listener, connector) = listen();
+    {
+        let waker = Waker::from(Arc::new(Panics));
+        let mut accept = Box::pin(listener.accept());
+        assert!(accept.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+    }
+    let clients = fill(&connector);
+    let (count, waker) = Count::new();
+    let mut first = Box::pin(connector.connect());
+    let mut second = Box::pin(connector.connect());
+    assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    {
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(first);
+    drop(listener);
+    assert_eq!(count.get(), 1);
+    assert_eq!(now(second).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    drop(clients);
+}
+
+#[test]
 fn many_threads_connect_at_once_without_a_runtime() {
     const EACH: usize = 500;
     let (mut listener, connector) = listen_with(8);

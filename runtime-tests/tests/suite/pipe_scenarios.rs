@@ -77,6 +77,9 @@ fn g06_operations_on_nothing_whatever_the_state() {
     drop(b);
     assert_eq!(now(a.write(b"")).unwrap_err().kind(), ErrorKind::BrokenPipe);
     assert_eq!(now(a.write_vectored(&nothing())).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    let mut empty = bytes::Bytes::new();
+    assert_eq!(now(a.write_bytes(&mut empty)).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(a.try_write_bytes(&mut empty).unwrap_err().kind(), ErrorKind::BrokenPipe);
     assert_eq!(now(a.read(&mut [])).unwrap(), 0);
 }
 
@@ -404,4 +407,75 @@ fn chunks_are_handed_over_without_a_copy_and_in_order_with_bytes() {
     assert!(got == bytes(150_000));
     assert!(now(b.read_bytes(9)).unwrap().is_empty());
     assert!(now(b.read_bytes(0)).unwrap().is_empty());
+}
+
+/// What a chunk's owner does when it goes.
+type Farewell = Box<dyn FnMut() + Send>;
+
+/// Memory that somebody else owns.
+struct Owned(Vec<u8>, Mutex<Farewell>);
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        (self.1.get_mut().unwrap())();
+    }
+}
+
+fn owned(size: usize, farewell: impl FnMut() + Send + 'static) -> bytes::Bytes {
+    bytes::Bytes::from_owner(Owned(bytes(size), Mutex::new(Box::new(farewell))))
+}
+
+#[test]
+fn an_owner_of_a_chunk_that_panics_when_it_goes_does_no_harm() {
+    let dropped = Arc::new(Mutex::new(0));
+    let panics = || {
+        let dropped = Arc::clone(&dropped);
+        owned(5000, move || {
+            *dropped.lock().unwrap() += 1;
+            panic!("on purpose: an owner of a chunk that panics");
+        })
+    };
+    // In the middle of a read.
+    let (mut a, mut b) = duplex(100_000);
+    now(a.write_all(b"before")).unwrap();
+    now(a.write_bytes(&mut panics())).unwrap();
+    now(a.write_all(b"after")).unwrap();
+    let mut got = vec![0; 5011];
+    assert_eq!(now(b.read(&mut got)).unwrap(), 5011);
+    assert!(got.starts_with(b"before") && got.ends_with(b"after"));
+    assert_eq!(*dropped.lock().unwrap(), 1);
+    // When an end goes: all are freed, and the peer hears of it.
+    for _ in 0..5 {
+        now(a.write_bytes(&mut panics())).unwrap();
+    }
+    drop(b);
+    assert_eq!(*dropped.lock().unwrap(), 6);
+    assert_eq!(now(a.write(b"x")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(now(a.read(&mut [0])).unwrap(), 0);
+}
+
+#[test]
+fn an_owner_of_a_chunk_may_use_the_pipe_when_it_goes() {
+    let (a, mut b) = duplex(100_000);
+    let a = Arc::new(Mutex::new(Some(a)));
+    let from_owner = Arc::clone(&a);
+    let mut chunk = owned(5000, move || {
+        let mut a = from_owner.lock().unwrap().take().unwrap();
+        a.try_write(b", from the owner").unwrap();
+    });
+    {
+        let mut a = a.lock().unwrap();
+        let a = a.as_mut().unwrap();
+        now(a.write_bytes(&mut chunk)).unwrap();
+        now(a.write_all(b"after")).unwrap();
+    }
+    let mut got = Vec::new();
+    now(b.read_to_end(&mut got)).unwrap();
+    assert_eq!(&got[5000..], b"after, from the owner");
 }

@@ -424,6 +424,33 @@ fn row_19_writable_means_space_or_that_a_write_would_fail() {
     }
 }
 
+/// Nobody waits for what never comes, also not beside what does.
+#[test]
+#[cfg(target_os = "linux")]
+fn row_19_urgent_data_is_refused_whatever_else_is_asked_for() {
+    fn refuses(mut stream: impl Ready, of: &str) {
+        for other in [Interest::PRIORITY, Interest::READ, Interest::WRITE, Interest::READ_WRITE] {
+            match stream.poll_ready(&mut noop(), Interest::PRIORITY | other) {
+                Poll::Ready(Err(error)) => assert_eq!(error.kind(), ErrorKind::InvalidInput),
+                polled => panic!("{of}, asked for {other:?} as well, says {polled:?}"),
+            }
+        }
+    }
+
+    let (mut a, mut b) = duplex(8);
+    now(a.write_all(b"ready")).unwrap();
+    refuses(&mut b, "a stream");
+    refuses(b.split().0, "a half");
+    refuses(b.split().1, "a half");
+    refuses(simplex(8).0, "a reader");
+    refuses(SimplexStream::new_unsplit(8), "a handle");
+    refuses(&b"slice"[..], "a slice");
+    refuses(std::io::Cursor::new([0; 4]), "a cursor");
+    refuses(Vec::new(), "a vector");
+    refuses(runtime::io::empty(), "nothing");
+    refuses(runtime::io::join(b, runtime::io::sink()), "a reader and a writer");
+}
+
 #[test]
 fn row_20_only_the_newest_waker_of_a_direction_is_kept() {
     let (mut a, mut b) = duplex(1);
@@ -510,6 +537,53 @@ fn row_21_a_waker_that_panics_or_uses_the_pipe_does_no_harm() {
     now(a.read_to_string(&mut text)).unwrap();
     assert_eq!(text, "answer");
     assert_eq!(now(a.write(b"x")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn row_21_a_waker_that_panics_when_it_is_dropped_does_no_harm() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("on purpose: a waker that panics when it is dropped");
+        }
+    }
+    /// Registers a waker of which the pipe has the last one then.
+    fn wait(stream: &mut DuplexStream, interest: Interest) {
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(stream.poll_ready(&mut Context::from_waker(&waker), interest).is_pending());
+    }
+
+    for interest in [Interest::READ, Interest::WRITE] {
+        let (mut a, mut b) = duplex(1);
+        now(b.write_all(b"x")).unwrap();
+        // Replaced by another's.
+        let (count, waker) = Count::new();
+        wait(&mut b, interest);
+        assert!(b.poll_ready(&mut Context::from_waker(&waker), interest).is_pending());
+        now(a.write_all(b"y")).unwrap();
+        now(a.read_exact(&mut [0])).unwrap();
+        assert_eq!(count.get(), 1);
+        // Taken back by who waited, in the destructor of a future.
+        now(b.read_exact(&mut [0])).unwrap();
+        now(b.write_all(b"x")).unwrap();
+        wait(&mut b, interest);
+        b.stop_waiting(interest);
+        // There when the end goes: the peer hears of it all the same.
+        let (mut a, mut b) = duplex(1);
+        if interest.is_writable() {
+            now(a.write_all(b"x")).unwrap();
+            now(b.write_all(b"y")).unwrap();
+        }
+        wait(&mut b, interest);
+        assert!(a.poll_ready(&mut Context::from_waker(&waker), interest).is_pending());
+        drop(b);
+        assert_eq!(count.get(), 2);
+        assert_eq!(now(a.write(b"z")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(now(a.read(&mut [0; 2])).unwrap(), usize::from(interest.is_writable()));
+    }
 }
 
 #[test]
