@@ -15,12 +15,20 @@
 //! need a moment, they wait by the stream's own means.
 //!
 //! What is in `one_way_assertions.rs` and `owned_assertions.rs` holds for each direction of a stream
-//! as well, so a `pair` row gets those too (left writes, right reads).
+//! as well, so a `pair` row gets those too (left writes, right reads). Readers that show what they have
+//! get `in_place_assertions.rs` in addition. What has no other end (memory, files) has rows of its own
+//! kind: `source_assertions.rs` for readers, `target_assertions.rs` for writers.
 
+pub mod in_place_assertions;
 pub mod one_way_assertions;
 pub mod owned_assertions;
 pub mod pair_assertions;
+pub mod source_assertions;
+pub mod target_assertions;
 mod tools;
+
+pub use source_assertions::{Source, source, source_on};
+pub use target_assertions::{Target, target, target_on};
 
 use runtime::Builder;
 use runtime::io::{ReadyRead, ReadyStream, ReadyWrite};
@@ -217,16 +225,23 @@ where
     }
 }
 
-/// Runs one assertion, on a thread of its own that may take [`LIMIT`].
+/// Runs one assertion on a row of writers and readers.
 fn run<M: OneWay, Fut: Future<Output = ()>>(
     maker: M,
     assertion: impl FnOnce(M) -> Fut + Send + 'static,
 ) {
+    run_under(maker.executor(), move || assertion(maker));
+}
+
+/// Runs one assertion, on a thread of its own that may take [`LIMIT`].
+fn run_under<Fut: Future<Output = ()>>(
+    executor: impl Executor,
+    assertion: impl FnOnce() -> Fut + Send + 'static,
+) {
     let (done, is_done) = mpsc::channel();
     let name = thread::current().name().unwrap_or("assertion").to_owned();
     let body = move || {
-        maker.executor().block_on(assertion(maker.clone()));
-        drop(maker);
+        executor.block_on(assertion());
         let _ = done.send(());
     };
     let thread = thread::Builder::new().name(name).spawn(body).expect("a thread");
@@ -241,7 +256,9 @@ fn run<M: OneWay, Fut: Future<Output = ()>>(
 /// Instantiates the suite for one row: a module of this name with one test per assertion.
 ///
 /// `conformance!(pair name, row)` for streams, `conformance!(one_way name, row)` for a writer and
-/// a reader. The row's expression may use what is imported around the macro.
+/// a reader; `conformance!(in_place name, row)` for a reader that shows what it has, in addition to one
+/// of these; `conformance!(source name, row)` and `conformance!(target name, row)` for a reader and for a
+/// writer by themselves. The row's expression may use what is imported around the macro.
 #[macro_export]
 macro_rules! conformance {
     (one_way $row:ident, $maker:expr) => {
@@ -257,6 +274,59 @@ macro_rules! conformance {
             use super::*;
             $crate::conformance!(@one_way $maker);
             $crate::conformance!(@pair $maker);
+        }
+    };
+    (in_place $row:ident, $maker:expr) => {
+        mod $row {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::conformance!(@tests in_place_assertions $maker;
+                what_is_shown_is_what_comes
+                lines_and_pieces_are_found
+                a_fill_that_waits_loses_nothing
+                what_is_shown_is_ready_through_every_form
+                the_end_shows_nothing
+                consuming_more_than_is_shown_panics
+                a_limit_keeps_what_is_behind_it
+                a_line_that_is_not_text_is_in_the_error
+                copies_go_straight_from_the_buffer
+                lines_let_others_run
+            );
+        }
+    };
+    (source $row:ident, $maker:expr) => {
+        mod $row {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::conformance!(@tests source_assertions $maker;
+                everything_is_read_in_order
+                every_form_of_reading_goes_on_where_the_last_ended
+                nothing_is_read_into_nothing
+                the_end_is_for_ever
+                owned_buffers_are_read_into
+                objects_and_downcasts_read
+                adapters_read
+                reads_that_are_dropped_lose_nothing
+                reads_let_others_run
+                reading_futures_are_send
+            );
+        }
+    };
+    (target $row:ident, $maker:expr) => {
+        mod $row {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::conformance!(@tests target_assertions $maker;
+                everything_is_written_in_order
+                every_form_of_writing_goes_on_where_the_last_ended
+                nothing_is_written_of_nothing
+                flushes_and_shutdowns_change_nothing
+                owned_buffers_are_written_from
+                objects_and_downcasts_write
+                adapters_write
+                writes_let_others_run
+                writing_futures_are_send
+            );
         }
     };
     (@one_way $maker:expr) => {

@@ -2,7 +2,7 @@
 
 use super::tools::{
     Woken, assert_is_gone, assert_waits_to_read, assert_writing_fails, drain_until, drop_after,
-    fill, give_way, pattern, poll_once, try_read,
+    fill, give_way, pattern, poll_once, ticks_beside, try_read,
 };
 use super::{Executor, OneWay, run};
 use futures::join;
@@ -10,7 +10,6 @@ use runtime::io::{
     BorrowedBuf, BorrowedSliceCursor, Interest, NonBlocking, Read, Ready, ReadyRead, ReadyWrite,
     Write,
 };
-use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::pin::pin;
@@ -481,23 +480,14 @@ pub fn an_always_ready_stream_lets_others_run<M: OneWay>(maker: M) {
         if !M::Executor::BUDGETED {
             return;
         }
-        let ticks = Cell::new(0);
-        let done = Cell::new(false);
         let pump = async {
             for _ in 0..2_000 {
                 writer.write_all(b"x").await.unwrap();
                 reader.read_exact(&mut [0]).await.unwrap();
             }
-            done.set(true);
         };
-        let ticker = async {
-            while !done.get() {
-                ticks.set(ticks.get() + 1);
-                give_way().await;
-            }
-        };
-        join!(pump, ticker);
-        assert!(ticks.get() >= 10, "the ticker ran {} times beside 2,000 rounds", ticks.get());
+        let ticks = ticks_beside(pump).await;
+        assert!(ticks >= 10, "the ticker ran {ticks} times beside 2,000 rounds");
     });
 }
 

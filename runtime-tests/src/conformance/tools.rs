@@ -4,8 +4,11 @@ use futures::future::{Either, select};
 use runtime::io::{
     BorrowedBuf, Interest, NonBlocking, Read, Readiness, ReadyRead, ReadyWrite, Write,
 };
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -153,4 +156,26 @@ pub(super) async fn assert_writing_fails<W: Write>(writer: &mut W) {
 pub(super) fn assert_is_gone(kind: ErrorKind) {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     assert!(matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset), "{kind:?}");
+}
+
+/// How often another future gets its turn beside this one.
+pub(super) async fn ticks_beside(pump: impl Future<Output = ()>) -> usize {
+    let ticks = Cell::new(0);
+    let ticker = async {
+        loop {
+            ticks.set(ticks.get() + 1);
+            give_way().await;
+        }
+    };
+    let _: Either<((), _), (Infallible, _)> = select(pin!(pump), pin!(ticker)).await;
+    ticks.get()
+}
+
+/// The sentence of the panic that `f` ends with.
+pub(super) fn panic_of<T>(f: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(f)).err().expect("it did not panic");
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().expect("a sentence").to_string(),
+    }
 }

@@ -6,7 +6,8 @@
 //! what it holds back is in `adapters.rs`.
 
 use runtime::io::{
-    BufReader, BufWriter, Join, Read, ReadHalf, ReadyStream, WriteHalf, duplex, empty, join, split,
+    BufReader, BufWriter, Join, Read, ReadHalf, ReadyStream, WriteHalf, duplex, empty, join, sink,
+    split,
 };
 use runtime::net::{TcpListener, TcpStream};
 use runtime_tests::conformance;
@@ -60,6 +61,11 @@ macro_rules! adapters {
                 let right = BufReader::with_capacity(100, right).take(u64::MAX);
                 (BufWriter::with_capacity(1, left), empty().chain((&b""[..]).take(7)).chain(right))
             }));
+            conformance!(in_place stack, one_way_on($executor, || async {
+                let (left, right) = $connect().await;
+                let right = join(BufReader::with_capacity(100, right), sink()).take(u64::MAX);
+                (left, BufWriter::new(empty().chain((&b""[..]).take(7)).chain(right)))
+            }));
         }
     };
 }
@@ -111,3 +117,37 @@ macro_rules! each_adapter {
 
 each_adapter!(each_over_duplex, pipe);
 each_adapter!(each_over_tcp, tcp);
+
+/// What shows its bytes in place, by itself.
+mod in_place {
+    use super::*;
+
+    conformance!(in_place buf_reader, pair_on(MultiThread, || async {
+        let (left, right) = tcp().await;
+        (left, BufReader::new(right))
+    }));
+    conformance!(in_place buf_reader_of_three_bytes, pair_on(CurrentThread, || async {
+        let (left, right) = object().await;
+        (left, BufReader::with_capacity(3, right))
+    }));
+    conformance!(in_place buf_writer, pair_on(CurrentThread, || async {
+        let (left, right) = pipe().await;
+        (left, BufWriter::new(right))
+    }));
+    conformance!(in_place take, one_way_on(CurrentThread, || async {
+        let (left, right) = pipe().await;
+        (left, right.take(1 << 40))
+    }));
+    conformance!(in_place chain, one_way_on(CurrentThread, || async {
+        let (left, right) = pipe().await;
+        (left, empty().chain((&b""[..]).take(7)).chain(right))
+    }));
+    conformance!(in_place join, one_way_on(CurrentThread, || async {
+        let (left, right) = pipe().await;
+        (left, join(right, sink()))
+    }));
+    conformance!(in_place pointers, one_way_on(CurrentThread, || async {
+        let (left, right) = pipe().await;
+        (left, Box::new(right))
+    }));
+}
