@@ -71,8 +71,7 @@ pub mod rig;
 /// }
 ///
 /// async fn read<R: Read>(mut reader: R) -> Result<usize> {
-///     let ready = reader.as_ready();
-///     if let Some(mut ready) = ready {
+///     if let Some(mut ready) = reader.as_ready() {
 ///         return ready.read_with(|bytes| bytes.len()).await;
 ///     }
 ///     reader.read(&mut [0; 8]).await

@@ -329,8 +329,9 @@ pub trait Read: Send {
 
     /// The readiness form of this reader, if it has one.
     ///
-    /// For generic code that wants to wait without a buffer where that is possible. (In edition
-    /// 2021 bind the result before matching on it, for its temporaries live longer there.)
+    /// For generic code that wants to wait without a buffer where that is possible. (Before edition
+    /// 2024 the reader cannot be used in the `else`, for temporaries live longer there: return from
+    /// the `if`, and use it behind that.)
     ///
     /// ```
     /// # futures::executor::block_on(async {
