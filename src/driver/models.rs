@@ -47,7 +47,7 @@ impl Wake for Flag {
 #[test]
 fn a_waiter_never_sleeps_on_a_ready_source() {
     loom::model(|| {
-        let source = Arc::new(Source::new(0, 0));
+        let source = Arc::new(Source::new(0));
         let driver = thread::spawn({
             let source = source.clone();
             move || event(&source, READ)
@@ -60,7 +60,7 @@ fn a_waiter_never_sleeps_on_a_ready_source() {
 #[test]
 fn clearing_what_was_seen_keeps_a_newer_event() {
     loom::model(|| {
-        let source = Arc::new(Source::new(0, READ));
+        let source = Arc::new(Source::new(READ));
         let data = Arc::new(AtomicBool::new(false));
         let driver = thread::spawn({
             let (source, data) = (source.clone(), data.clone());
@@ -84,7 +84,7 @@ fn clearing_what_was_seen_keeps_a_newer_event() {
 #[test]
 fn readers_and_writers_do_not_disturb_each_other() {
     loom::model(|| {
-        let source = Arc::new(Source::new(0, WRITE));
+        let source = Arc::new(Source::new(WRITE));
         let writer = thread::spawn({
             let source = source.clone();
             move || {
@@ -110,7 +110,7 @@ fn readers_and_writers_do_not_disturb_each_other() {
 fn a_reader_that_need_not_wait_does_not_take_the_writer_away() {
     for owner in [Owner::exclusive, Owner::shared] {
         loom::model(move || {
-            let source = Arc::new(Source::new(0, 0));
+            let source = Arc::new(Source::new(0));
             let flag = Arc::new(Flag::default());
             let waker = Waker::from(flag.clone());
             let mut cx = Context::from_waker(&waker);
@@ -133,7 +133,7 @@ fn a_reader_that_need_not_wait_does_not_take_the_writer_away() {
 fn two_waits_of_one_task_do_not_take_each_other_away() {
     for wants in [READING, BOTH] {
         loom::model(move || {
-            let source = Arc::new(Source::new(0, 0));
+            let source = Arc::new(Source::new(0));
             let flag = Arc::new(Flag::default());
             let driver = thread::spawn({
                 let source = source.clone();
@@ -152,7 +152,7 @@ fn two_waits_of_one_task_do_not_take_each_other_away() {
 #[test]
 fn an_event_reaches_every_waiter_also_while_one_of_them_leaves() {
     loom::model(|| {
-        let source = Arc::new(Source::new(0, 0));
+        let source = Arc::new(Source::new(0));
         let (stays, leaves) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
         let waker = Waker::from(leaves.clone());
         let leaver = source.new_owner();
@@ -182,7 +182,7 @@ fn an_event_reaches_every_waiter_also_while_one_of_them_leaves() {
 #[test]
 fn a_wait_for_both_that_is_over_leaves_nothing_behind_in_the_other_direction() {
     loom::model(|| {
-        let source = Arc::new(Source::new(0, 0));
+        let source = Arc::new(Source::new(0));
         let flag = Arc::new(Flag::default());
         let driver = thread::spawn({
             let source = source.clone();
@@ -204,7 +204,8 @@ fn a_wait_for_both_that_is_over_leaves_nothing_behind_in_the_other_direction() {
 fn a_stale_token_never_marks_the_next_one_in_its_slot() {
     loom::model(|| {
         let mut table = Table::new();
-        let (old, stale) = table.insert(0).unwrap();
+        let (old, new) = (Arc::new(Source::new(0)), Arc::new(Source::new(0)));
+        let stale = table.insert(&old).unwrap();
         let table = Arc::new(Mutex::new(table));
         let driver = thread::spawn({
             let table = table.clone();
@@ -218,7 +219,7 @@ fn a_stale_token_never_marks_the_next_one_in_its_slot() {
         });
         let removed = table.lock().remove(&old);
         assert!(removed.is_some());
-        let (new, token) = table.lock().insert(0).unwrap();
+        let token = table.lock().insert(&new).unwrap();
         assert_eq!(new.slot(), old.slot());
         assert_ne!(token, stale);
         driver.join().unwrap();
@@ -234,7 +235,10 @@ fn a_shutdown_finds_or_refuses_everybody() {
         let waiter = thread::spawn({
             let table = table.clone();
             move || {
-                let Ok((source, _)) = table.lock().insert(0) else { return };
+                let source = Arc::new(Source::new(0));
+                if table.lock().insert(&source).is_err() {
+                    return;
+                }
                 let owner = Owner::exclusive(READING);
                 let seen = block_on(poll_fn(|cx| source.poll(cx, READING, owner)));
                 assert!(seen.is_gone());
@@ -242,19 +246,19 @@ fn a_shutdown_finds_or_refuses_everybody() {
         });
         let mut woken = Vec::new();
         let sources = table.lock().shut_down();
-        for (_, entry) in &sources {
-            entry.source.shut_down(&mut woken);
+        for source in sources.iter().flatten() {
+            source.shut_down(&mut woken);
         }
         woken.into_iter().for_each(Waker::wake);
         waiter.join().unwrap();
-        assert!(table.lock().insert(0).is_err());
+        assert!(table.lock().insert(&Arc::new(Source::new(0))).is_err());
     });
 }
 
 #[test]
 fn two_tasks_on_shared_references_are_both_woken() {
     loom::model(|| {
-        let source = Arc::new(Source::new(0, 0));
+        let source = Arc::new(Source::new(0));
         let waiter = || {
             let source = source.clone();
             thread::spawn(move || {

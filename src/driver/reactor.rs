@@ -1,6 +1,6 @@
 //! The table between the operating system's tokens and our [`Source`]s.
 //!
-//! One mio registry, one slab of sources behind a lock. A token is a slot of the slab and a
+//! One mio registry, one table of sources behind a lock. A token is a slot of the table and a
 //! generation that no two registrations share (until 2^32 of them have passed, 2^12 on 32-bit
 //! machines), so an event that was already under way when its source left finds either an empty
 //! slot or another generation and is dropped.
@@ -13,8 +13,6 @@ use std::io;
 use std::ptr;
 use std::sync::Arc;
 use std::task::Waker;
-
-use slab::Slab;
 
 use super::source::{self, ERROR, PRIORITY, RD_CLOSED, READ, Source, WR_CLOSED, WRITE};
 use crate::sync::{Apart, Mutex};
@@ -33,16 +31,14 @@ pub(super) struct Reactor {
     table: Apart<Mutex<Table>>,
 }
 
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) source: Arc<Source>,
-    generation: u32,
-}
-
 /// Who has which token.
 #[derive(Debug)]
 pub(super) struct Table {
-    sources: Slab<Entry>,
+    /// By slot. Their generations are apart, so that a slot takes 12 bytes and not 16.
+    sources: Vec<Option<Arc<Source>>>,
+    generations: Vec<u32>,
+    /// Slots whose sources have left.
+    vacant: Vec<u32>,
     /// The generation of the next registration.
     generation: u32,
     events: u64,
@@ -80,19 +76,19 @@ impl Reactor {
         table.events += count;
     }
 
-    /// Enters `io` in the table and at the operating system, with `assumed` as its first readiness.
+    /// Enters `source` in the table and `io`, which it stands for, at the operating system.
     pub(super) fn register(
         &self,
         io: &mut dyn mio::event::Source,
         interest: mio::Interest,
-        assumed: u64,
-    ) -> io::Result<Arc<Source>> {
-        let (source, token) = self.table.lock().insert(assumed)?;
-        if let Err(error) = self.registry.register(io, token, interest) {
-            let _removed = self.table.lock().remove(&source);
-            return Err(error);
+        source: &Arc<Source>,
+    ) -> io::Result<()> {
+        let token = self.table.lock().insert(source)?;
+        let result = self.registry.register(io, token, interest);
+        if result.is_err() {
+            let _removed = self.table.lock().remove(source);
         }
-        Ok(source)
+        result
     }
 
     /// Takes `io` out of the operating system's set and of the table.
@@ -127,8 +123,8 @@ impl Reactor {
     /// Collects every waiter; from here on every source and every registration fails.
     pub(super) fn shutdown(&self, woken: &mut Vec<Waker>) {
         let sources = self.table.lock().shut_down();
-        for (_, entry) in &sources {
-            entry.source.shut_down(woken);
+        for source in sources.iter().flatten() {
+            source.shut_down(woken);
         }
     }
 
@@ -139,60 +135,90 @@ impl Reactor {
 
     /// How many sources are in the table.
     pub(super) fn len(&self) -> usize {
-        self.table.lock().sources.len()
+        self.table.lock().len()
     }
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { sources: Slab::new(), generation: 0, events: 0, shut_down: false }
+        Self {
+            sources: Vec::new(),
+            generations: Vec::new(),
+            vacant: Vec::new(),
+            generation: 0,
+            events: 0,
+            shut_down: false,
+        }
     }
 
-    pub(super) fn insert(&mut self, assumed: u64) -> io::Result<(Arc<Source>, mio::Token)> {
+    pub(super) fn insert(&mut self, source: &Arc<Source>) -> io::Result<mio::Token> {
         if self.shut_down {
             return Err(source::gone());
         }
+        let slot = match self.vacant.pop() {
+            Some(slot) => slot as usize,
+            None => self.new_slot()?,
+        };
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
-        if self.sources.len() == self.sources.capacity() {
-            // Doubled, the table of a server would hold 11 more bytes for each idle connection.
-            self.sources.reserve_exact((self.sources.len() / 8).max(64));
-        }
-        let vacant = self.sources.vacant_entry();
-        let slot = vacant.key();
+        source.set_slot(slot as u32);
+        self.sources[slot] = Some(Arc::clone(source));
+        self.generations[slot] = generation;
+        Ok(token(slot, generation))
+    }
+
+    fn new_slot(&mut self) -> io::Result<usize> {
+        let slot = self.sources.len();
         if slot >= SLOT_MASK {
             return Err(io::Error::other("a runtime cannot watch that many I/O objects"));
         }
-        let source = Arc::new(Source::new(slot as u32, assumed));
-        vacant.insert(Entry { source: Arc::clone(&source), generation });
-        Ok((source, token(slot, generation)))
+        if slot == self.sources.capacity() {
+            // Doubled, it would hold half as much again for each idle connection.
+            self.sources.reserve_exact((slot / 8).max(64));
+            self.generations.reserve_exact((slot / 8).max(64));
+        }
+        self.sources.push(None);
+        self.generations.push(0);
+        Ok(slot)
     }
 
     /// Takes `source` out, if it is still in. The caller drops it with no lock held: there may be
     /// wakers in it.
-    pub(super) fn remove(&mut self, source: &Source) -> Option<Entry> {
-        // After a shutdown the table is empty.
-        let entry = self.sources.get(source.slot())?;
-        ptr::eq(&*entry.source, source).then(|| self.sources.remove(source.slot()))
+    pub(super) fn remove(&mut self, source: &Source) -> Option<Arc<Source>> {
+        let slot = self.slot_of(source)?;
+        self.vacant.push(slot as u32);
+        self.sources[slot].take()
     }
 
     /// The token of `source`, if it is still in.
     fn token_of(&self, source: &Source) -> Option<mio::Token> {
-        let entry = self.sources.get(source.slot())?;
-        ptr::eq(&*entry.source, source).then(|| token(source.slot(), entry.generation))
+        self.slot_of(source).map(|slot| token(slot, self.generations[slot]))
+    }
+
+    /// Where `source` is, if it is still in: after a shutdown the table is empty.
+    fn slot_of(&self, source: &Source) -> Option<usize> {
+        let slot = source.slot();
+        let found = self.sources.get(slot)?.as_deref()?;
+        ptr::eq(found, source).then_some(slot)
+    }
+
+    fn len(&self) -> usize {
+        self.sources.len() - self.vacant.len()
     }
 
     /// Lets nobody in any more and takes everybody out.
-    pub(super) fn shut_down(&mut self) -> Slab<Entry> {
+    pub(super) fn shut_down(&mut self) -> Vec<Option<Arc<Source>>> {
         self.shut_down = true;
+        self.vacant.clear();
         std::mem::take(&mut self.sources)
     }
 
     /// The source that `wanted` was given to, if it is still in.
+    #[inline]
     pub(super) fn find(&self, wanted: mio::Token) -> Option<&Source> {
         let slot = wanted.0 & SLOT_MASK;
-        let entry = self.sources.get(slot)?;
-        (token(slot, entry.generation) == wanted).then_some(&*entry.source)
+        let source = self.sources.get(slot)?.as_deref()?;
+        (token(slot, self.generations[slot]) == wanted).then_some(source)
     }
 }
 

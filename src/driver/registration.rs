@@ -1,4 +1,4 @@
-//! What an I/O object keeps of its driver: its [`Source`] and the [`Handle`].
+//! What an I/O object keeps of its driver: its [`Source`].
 //!
 //! Every leaf of the `net` module is built from four steps here: [`poll_ready`] (where an empty
 //! budget makes a task wait), [`try_io`] (where an operation charges it, and a `WouldBlock` clears
@@ -40,7 +40,6 @@ const SHORT_MEANS_DRAINED: bool = cfg!(all(
 #[derive(Debug)]
 pub(crate) struct Registration {
     source: Arc<Source>,
-    handle: HandleRef,
 }
 
 impl Registration {
@@ -55,13 +54,14 @@ impl Registration {
         interest: mio::Interest,
         handle: HandleRef,
     ) -> io::Result<Self> {
-        let source = handle.reactor().register(io, interest, READ | WRITE)?;
-        Ok(Self { source, handle })
+        let source = Arc::new(Source::of(handle, READ | WRITE));
+        source.handle().reactor().register(io, interest, &source)?;
+        Ok(Self { source })
     }
 
     /// Takes `io` out of the driver. To be called before its descriptor is closed.
     pub(crate) fn deregister(&self, io: &mut dyn mio::event::Source) -> io::Result<()> {
-        self.handle.reactor().deregister(io, &self.source)
+        self.handle().reactor().deregister(io, &self.source)
     }
 
     /// Asks for events again after an operation on a bare descriptor has said `WouldBlock`, where the
@@ -78,12 +78,12 @@ impl Registration {
         if SHORT_MEANS_DRAINED {
             return Ok(()); // edges come by themselves
         }
-        self.handle.reactor().rearm(io, &self.source, interest)
+        self.handle().reactor().rearm(io, &self.source, interest)
     }
 
     /// The driver that the object belongs to.
     pub(crate) fn handle(&self) -> &HandleRef {
-        &self.handle
+        self.source.handle()
     }
 
     /// Waits for readiness on behalf of the only one who waits for it: the newest waker counts.

@@ -33,6 +33,7 @@ use std::io;
 use std::mem::replace;
 use std::task::{Context, Poll, Waker};
 
+use super::HandleRef;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -203,24 +204,44 @@ impl Owner {
 pub(super) struct Source {
     word: AtomicU64,
     /// Where the driver's table keeps it.
-    slot: u32,
+    slot: AtomicU32,
     next_owner: AtomicU32,
+    /// The driver, which only tests are without. Here it makes each stream a word smaller.
+    handle: Option<HandleRef>,
     waiters: Mutex<Waiters>,
 }
 
 impl Source {
     /// `assumed` is what the object is taken for until its first operation says otherwise.
-    pub(super) fn new(slot: u32, assumed: u64) -> Self {
+    pub(super) fn new(assumed: u64) -> Self {
         Self {
             word: AtomicU64::new(assumed & (READ | WRITE)),
-            slot,
+            slot: AtomicU32::new(u32::MAX),
             next_owner: AtomicU32::new(Owner::FUTURES),
+            handle: None,
             waiters: Mutex::new(Waiters::new()),
         }
     }
 
+    /// One of the driver `handle`, which has still to enter it.
+    pub(super) fn of(handle: HandleRef, assumed: u64) -> Self {
+        Self { handle: Some(handle), ..Self::new(assumed) }
+    }
+
+    pub(super) fn handle(&self) -> &HandleRef {
+        self.handle.as_ref().expect("a registered source has a driver")
+    }
+
+    /// Where the table of the driver keeps it, for the holder of the table's lock.
     pub(super) fn slot(&self) -> usize {
-        self.slot as usize
+        // Ordering: Relaxed, it is written and read under the lock.
+        self.slot.load(Ordering::Relaxed) as usize
+    }
+
+    /// Notes where the table keeps it, as [`slot`](Self::slot).
+    pub(super) fn set_slot(&self, slot: u32) {
+        // Ordering: Relaxed, see above.
+        self.slot.store(slot, Ordering::Relaxed);
     }
 
     #[inline]

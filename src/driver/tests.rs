@@ -44,17 +44,18 @@ fn is_pending(source: &Source, waker: &Waker, wants: Wants, owner: Owner) -> boo
     source.poll(&Context::from_waker(waker), wants, owner).is_pending()
 }
 
+/// Beside these 96 bytes a connection has 12 in the table and 16 in the hands of its task.
 #[test]
-fn a_source_and_its_count_fit_in_ninety_bytes() {
-    assert!(size_of::<Source>() <= 72, "{}", size_of::<Source>());
-    assert_eq!(size_of::<super::Registration>(), 16);
+fn a_source_and_its_counts_take_96_bytes_and_who_has_it_8() {
+    assert!(size_of::<Source>() <= 80, "{}", size_of::<Source>());
+    assert_eq!(size_of::<super::Registration>(), 8);
     assert!(size_of::<super::registration::Ready<'static>>() <= 24);
 }
 
 #[test]
 fn e03_a_snapshot_that_is_many_events_old_clears_nothing() {
     for age in [1, 2, 255, 256, 32_768, 65_536, 1 << 20] {
-        let source = Source::new(0, 0);
+        let source = Source::new(0);
         event(&source, READ | WRITE);
         let seen = source.snapshot();
         for _ in 0..age {
@@ -67,7 +68,7 @@ fn e03_a_snapshot_that_is_many_events_old_clears_nothing() {
 
 #[test]
 fn e04_events_about_writing_do_not_keep_a_reader_from_clearing() {
-    let source = Source::new(0, READ);
+    let source = Source::new(READ);
     let seen = source.snapshot();
     for _ in 0..1000 {
         event(&source, WRITE);
@@ -79,7 +80,7 @@ fn e04_events_about_writing_do_not_keep_a_reader_from_clearing() {
 
 #[test]
 fn e14_waiting_for_reading_does_not_consume_writability() {
-    let source = Source::new(0, WRITE);
+    let source = Source::new(WRITE);
     let (_, waker) = waiter();
     assert!(is_pending(&source, &waker, READING, Owner::exclusive(READING)));
     event(&source, READ);
@@ -90,7 +91,7 @@ fn e14_waiting_for_reading_does_not_consume_writability() {
 
 #[test]
 fn closed_stays_until_an_operation_would_block() {
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     event(&source, READ | WRITE | RD_CLOSED | ERROR);
     let before = source.snapshot();
     source.clear(before, WRITING);
@@ -108,7 +109,7 @@ fn closed_stays_until_an_operation_would_block() {
 
 #[test]
 fn urgent_data_stops_short_counts_from_clearing_until_a_read_would_block() {
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     event(&source, READ | PRIORITY);
     source.clear_short(source.snapshot(), READING);
     assert!(source.snapshot().has(READ));
@@ -122,7 +123,7 @@ fn urgent_data_stops_short_counts_from_clearing_until_a_read_would_block() {
 #[test]
 fn readers_and_those_who_want_urgent_data_do_not_clear_each_others_readiness() {
     let urgent = Wants::new(PRIORITY);
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     event(&source, READ | PRIORITY);
     source.clear(source.snapshot(), READING);
     assert!(source.snapshot().satisfies(urgent) && !source.snapshot().satisfies(READING));
@@ -139,7 +140,7 @@ fn readers_and_those_who_want_urgent_data_do_not_clear_each_others_readiness() {
 
 #[test]
 fn the_exclusive_waiter_is_the_newest_and_the_shared_ones_are_all() {
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     let (old, new) = (waiter(), waiter());
     assert!(is_pending(&source, &old.1, READING, Owner::exclusive(READING)));
     assert!(is_pending(&source, &new.1, READING, Owner::exclusive(READING)));
@@ -173,7 +174,7 @@ fn a_tick_that_wraps_disturbs_no_other_bit() {
 
 #[test]
 fn a_thousand_futures_wait_and_each_takes_only_itself_away() {
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     let (count, waker) = waiter();
     let owners: Vec<_> = (0..1000).map(|_| source.new_owner()).collect();
     for owner in &owners {
@@ -192,7 +193,7 @@ fn a_thousand_futures_wait_and_each_takes_only_itself_away() {
 #[test]
 fn a_wait_for_both_withdraws_itself_and_no_single_wait_of_the_same_task() {
     for owner in [Owner::exclusive, Owner::shared] {
-        let source = Source::new(0, 0);
+        let source = Source::new(0);
         let (count, waker) = waiter();
         assert!(is_pending(&source, &waker, WRITING, owner(WRITING)));
         assert!(is_pending(&source, &waker, BOTH, owner(BOTH)));
@@ -206,7 +207,7 @@ fn a_wait_for_both_withdraws_itself_and_no_single_wait_of_the_same_task() {
 #[test]
 fn e11_a_wait_overtaken_by_its_event_leaves_the_other_direction_waiting() {
     for owner in [Owner::exclusive, Owner::shared] {
-        let source = Source::new(0, 0);
+        let source = Source::new(0);
         let (count, waker) = waiter();
         assert!(is_pending(&source, &waker, WRITING, owner(WRITING)));
         assert_eq!(event(&source, READ), 0);
@@ -220,7 +221,7 @@ fn e11_a_wait_overtaken_by_its_event_leaves_the_other_direction_waiting() {
 
 #[test]
 fn a_waker_is_dropped_when_it_is_replaced_and_with_its_source() {
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     let (one, two) = (waiter(), waiter());
     assert!(is_pending(&source, &one.1, READING, Owner::exclusive(READING)));
     assert!(is_pending(&source, &two.1, READING, Owner::exclusive(READING)));
@@ -231,7 +232,7 @@ fn a_waker_is_dropped_when_it_is_replaced_and_with_its_source() {
 
 #[test]
 fn a_shutdown_takes_all_waiters_and_satisfies_everything() {
-    let source = Source::new(0, 0);
+    let source = Source::new(0);
     let (_, waker) = waiter();
     assert!(is_pending(&source, &waker, READING, Owner::exclusive(READING)));
     assert!(is_pending(&source, &waker, BOTH, source.new_owner()));
@@ -240,10 +241,4 @@ fn a_shutdown_takes_all_waiters_and_satisfies_everything() {
     assert_eq!(woken.len(), 3);
     source.clear(source.snapshot(), BOTH);
     assert!(source.snapshot().is_gone() && source.snapshot().satisfies(READING));
-}
-
-/// Beside these 88 bytes a connection has 16 in the table and 24 in the hands of its task.
-#[test]
-fn an_entry_of_the_table_is_a_pointer_and_a_generation() {
-    assert_eq!(size_of::<super::reactor::Entry>(), 16);
 }

@@ -35,7 +35,7 @@ fn a_stream_is_small() {
     if cfg!(debug_assertions) {
         return; // mio adds its own checks
     }
-    assert!(size_of::<TcpStream>() <= 24, "{}", size_of::<TcpStream>());
+    assert!(size_of::<TcpStream>() <= 16, "{}", size_of::<TcpStream>());
 }
 
 #[test]
