@@ -50,12 +50,13 @@ impl<T: sealed::ToSocketAddrs + ?Sized> ToSocketAddrs for T {}
 /// # Ok(()) }
 /// ```
 pub async fn lookup_host(host: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = SocketAddr>> {
-    Ok(resolve(host).await?.into_iter())
+    Ok(resolve(host.target()?).await?.into_iter())
 }
 
-/// All addresses that `addr` stands for, at least one.
-pub(super) async fn resolve(addr: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    let addrs = match addr.target()? {
+/// All addresses that `target` stands for, at least one.
+async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
+    let addrs = match target {
+        Target::Addr(addr) => vec![addr],
         Target::Addrs(addrs) => addrs,
         Target::Name(host, port) => lookup(host, port).await?,
     };
@@ -74,7 +75,11 @@ pub(super) async fn first_of<T, F>(
 where
     F: Future<Output = io::Result<T>>,
 {
-    let mut addrs = resolve(addr).await?.into_iter().peekable();
+    let target = addr.target()?;
+    if let Target::Addr(addr) = target {
+        return attempt(addr).await;
+    }
+    let mut addrs = resolve(target).await?.into_iter().peekable();
     loop {
         let addr = addrs.next().expect("the last address returns");
         match attempt(addr).await {
@@ -99,7 +104,9 @@ async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// What an argument stands for.
 #[derive(Debug)]
 pub enum Target {
-    /// Addresses.
+    /// An address.
+    Addr(SocketAddr),
+    /// Any number of them.
     Addrs(Vec<SocketAddr>),
     /// A host to be looked up, and a port.
     Name(String, u16),
@@ -108,7 +115,7 @@ pub enum Target {
 impl Target {
     fn host(host: &str, port: u16) -> Self {
         match host.parse::<IpAddr>() {
-            Ok(ip) => Self::Addrs(vec![SocketAddr::new(ip, port)]),
+            Ok(ip) => Self::Addr(SocketAddr::new(ip, port)),
             Err(_) => Self::Name(host.to_owned(), port),
         }
     }
@@ -126,7 +133,7 @@ macro_rules! addresses {
     ($($ty:ty),*) => {$(
         impl sealed::ToSocketAddrs for $ty {
             fn target(&self) -> io::Result<Target> {
-                Ok(Target::Addrs(vec![SocketAddr::from(*self)]))
+                Ok(Target::Addr(SocketAddr::from(*self)))
             }
         }
     )*};
@@ -140,7 +147,7 @@ addresses! {
 impl sealed::ToSocketAddrs for str {
     fn target(&self) -> io::Result<Target> {
         if let Ok(addr) = self.parse() {
-            return Ok(Target::Addrs(vec![addr]));
+            return Ok(Target::Addr(addr));
         }
         let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
         let (host, port) = self.rsplit_once(':').ok_or(invalid("an address needs a port"))?;

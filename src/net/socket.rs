@@ -163,20 +163,17 @@ impl<S: StreamSocket> Evented<S> {
     /// The first look comes before any event: local connections are often there at once.
     pub(super) async fn connected(&self, is_connected: fn(&S) -> io::Result<()>) -> io::Result<()> {
         let check = |io: &S| {
-            // The error is told once, so this has to be the only one who asks.
-            if let Some(error) = io.socket().take_error()? {
+            let Err(error) = is_connected(io) else { return Ok(()) };
+            // If so it will not connect any more, and why not is known by now.
+            let is_closed = self.registration().is_closed(Interest::WRITE);
+            // It is told once, so this has to be the only one who asks.
+            if let Some(cause) = io.socket().take_error()? {
+                return Err(cause);
+            }
+            if is_closed || error.kind() != io::ErrorKind::NotConnected {
                 return Err(error);
             }
-            match is_connected(io) {
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    if self.registration().is_closed(Interest::WRITE) {
-                        // It will not connect any more. Why not may have come after the question.
-                        return Err(io.socket().take_error()?.unwrap_or(error));
-                    }
-                    self.observed(|| Err(io::ErrorKind::WouldBlock.into()))
-                }
-                result => result,
-            }
+            self.observed(|| Err(io::ErrorKind::WouldBlock.into()))
         };
         self.async_io(Interest::WRITE, check, |()| 0).await
     }

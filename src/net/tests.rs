@@ -82,7 +82,7 @@ fn after_the_shutdown_every_operation_fails_and_every_waiter_is_collected() {
 }
 
 /// The refusal arrives, and is dispatched by another worker, between the two questions of
-/// `connected`: what went wrong, and is it connected?
+/// `connected`: is it connected, and what went wrong?
 #[cfg(target_os = "linux")]
 #[test]
 fn e16_a_refusal_between_two_looks_is_still_a_refusal() {
@@ -106,11 +106,12 @@ fn e16_a_refusal_between_two_looks_is_still_a_refusal() {
     assert!(matches!(io.take_error(), Ok(None)));
     drop(listener);
     let connected = io.connected(|io| {
+        let connected = io.peer_addr().map(drop);
         DRIVER.with_borrow_mut(|driver| {
             let (driver, handle) = driver.as_mut().unwrap();
             turn(driver, handle);
         });
-        io.peer_addr().map(drop)
+        connected
     });
     match poll(connected) {
         Poll::Ready(Err(error)) => assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused),
