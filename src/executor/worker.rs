@@ -34,7 +34,7 @@ use crate::contain;
 use crate::coop::Budget;
 use crate::driver::{self, clock::real_now};
 use crate::sync::Arc;
-use crate::task::{After, KEPT, Runnable, keep_spares};
+use crate::task::{After, KEPT, Runnable, Woken, keep_spares};
 
 /// The longest time between two looks of a busy worker at the driver, its own long polls aside.
 const TURN_PERIOD: Duration = Duration::from_micros(100);
@@ -274,10 +274,19 @@ impl Worker {
     fn wake_joiner(&self, joiner: Waker) {
         let waits = !self.core.queue.shared().is_empty();
         self.dispatching.set(waits);
-        contain::wake(joiner);
+        self.wake(joiner);
         self.dispatching.set(false);
         if waits {
             self.notify_if_more();
+        }
+    }
+
+    /// Calls a waker, outside of any poll.
+    fn wake(&self, waker: Waker) {
+        match Woken::by(&self.scheduler, waker) {
+            Woken::Task(task) => self.push_woken(task),
+            Woken::Nothing => {}
+            Woken::Foreign(waker) => contain::wake(waker),
         }
     }
 
@@ -513,7 +522,7 @@ impl Worker {
         }
         self.dispatching.set(true);
         for waker in woken.drain(..) {
-            contain::wake(waker);
+            self.wake(waker);
         }
         self.dispatching.set(false);
         self.woken.replace(woken);

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `state` | everyone who has a reference, by the methods of `state.rs` |
 //! | `vtable`, `spawned_at` | everyone, read only |
-//! | `scheduler` | the holder of the run right of a task that is not complete |
+//! | `scheduler` | the holder of the run right of a task that is not complete; everyone, to compare |
 //! | `links` | whoever holds the lock of the shard |
 //! | `joiner` | the `JoinHandle`; whoever completes the task reads it if `JOIN_WAKER` |
 //! | stage | the holder of the run right until `COMPLETE`, then the `JoinHandle` |
@@ -306,6 +306,12 @@ impl TaskPtr {
     pub(super) fn set_next_spare(self, next: Option<Self>) {
         let next = next.map_or(ptr::null_mut(), Self::into_raw);
         self.header().joiner[0].store(next, Relaxed);
+    }
+
+    /// Whether that is the task's scheduler.
+    #[inline]
+    pub(super) fn is_of<S: Schedule>(self, scheduler: &Arc<S>) -> bool {
+        ptr::addr_eq(self.header().scheduler, Arc::as_ptr(scheduler))
     }
 
     /// Gives the run right, which the caller has, to the scheduler.

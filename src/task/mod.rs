@@ -107,6 +107,8 @@ pub(crate) use runnable::{After, Runnable};
 #[cfg(not(loom))]
 pub(crate) use spare::{KEPT, keep_spares};
 pub use token::{CancellationToken, Cancelled, DropGuard};
+#[cfg(not(loom))]
+pub(crate) use waker::Woken;
 pub use yield_now::yield_now;
 
 /// The cooperative budget.

@@ -614,3 +614,42 @@ fn wakers_that_come_and_go_inside_polls_are_counted_in_the_end() {
     drop(last);
     assert_eq!(cell::live::cells(), before);
 }
+
+#[test]
+fn a_scheduler_wakes_its_own_tasks_by_itself_and_no_others() {
+    let (queue, other) = (Queue::new(), Queue::new());
+    let before = cell::live::cells();
+    let waits = |of: &Arc<Queue>| {
+        let stash: Arc<Mutex<Option<Waker>>> = Arc::default();
+        let kept = stash.clone();
+        let task = of.spawn(poll_fn(move |cx| {
+            *kept.lock().unwrap() = Some(cx.waker().clone());
+            Poll::<()>::Pending
+        }));
+        of.run();
+        let waker = stash.lock().unwrap().take().unwrap();
+        (task, stash, waker)
+    };
+
+    let (task, stash, waker_of_it) = waits(&queue);
+    let again = waker_of_it.clone();
+    let waker::Woken::Task(runnable) = waker::Woken::by(&queue, waker_of_it) else {
+        panic!("a task of it")
+    };
+    assert!(
+        matches!(waker::Woken::by(&queue, again), waker::Woken::Nothing),
+        "it is woken already"
+    );
+    assert_eq!(task.references(), 0);
+    assert!(runnable.run(&queue.owned, 1).settle().is_none(), "one poll for both");
+    assert!(matches!(waker::Woken::by(&queue, Waker::noop().clone()), waker::Woken::Foreign(_)));
+    assert!(matches!(waker::Woken::by(&other, waits(&queue).2), waker::Woken::Foreign(_)));
+
+    let last = stash.lock().unwrap().take().unwrap();
+    task.abort();
+    drop(task);
+    queue.shutdown();
+    assert_eq!(cell::live::cells(), before + 1);
+    assert!(matches!(waker::Woken::by(&queue, last), waker::Woken::Nothing));
+    assert_eq!(cell::live::cells(), before, "the last waker of a task that has ended frees it");
+}
