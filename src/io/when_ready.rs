@@ -1,7 +1,9 @@
 //! The ready loops: gate, operate, and wait if that would block, as small hand-written futures.
 //!
 //! One function per single operation; every leaf's async methods are these (by `leaf_io!`). Each is
-//! a `poll_fn` over its arguments, 24 to 32 bytes, where nested async functions would make 100.
+//! a `poll_fn` over its arguments, 24 to 32 bytes, where nested async functions would make 100. The two
+//! that matter most, `ReadSlice` and `WriteSlice`, are types, whose first attempt becomes part of
+//! who awaits them.
 //!
 //! The operation comes before the wait, because most operations find what they want, and looking
 //! twice would double the price of a small one. It costs no system call: a socket's operation looks
@@ -18,6 +20,7 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::mem::replace;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::buf::MAX_SLICES;
@@ -27,7 +30,7 @@ use super::{
     BorrowedBuf, BorrowedCursor, BorrowedSliceCursor, Interest, NonBlocking, OwnedBuf, Ready,
     ReadyBufRead, ReadyRead, ReadyWrite,
 };
-use crate::coop;
+use crate::coop::{self, Budget};
 
 /// How often a resource may say "ready" and then "would block" before the task gives way. A
 /// correct leaf needs two rounds; one that lies must not hold its worker.
@@ -84,26 +87,47 @@ pub(crate) fn poll_io<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
 ) -> Poll<Result<T>> {
     ready!(coop::gate(cx));
     let before = coop::left();
-    let done = match op(target) {
-        Ok(NonBlocking::WouldBlock) => return poll_again(cx, target, interest, op),
-        Ok(NonBlocking::Ready(done)) => Ok(done),
-        Err(error) => Err(error),
-    };
-    coop::charge_if_nothing_was(before);
-    Poll::Ready(done)
+    match charged(op(target), before)? {
+        NonBlocking::Ready(done) => Poll::Ready(Ok(done)),
+        NonBlocking::WouldBlock => poll_again(cx, target, interest, op),
+    }
 }
 
+/// The outcome of a first attempt, charged unless it would block or the leaf has done so.
+#[inline(always)]
+fn charged<T>(outcome: Result<NonBlocking<T>>, before: Budget) -> Result<NonBlocking<T>> {
+    if !matches!(outcome, Ok(NonBlocking::WouldBlock)) {
+        coop::charge_if_nothing_was(before);
+    }
+    outcome
+}
+
+/// What comes after it would have blocked: mostly that it waits.
 #[cold]
 #[inline(never)]
 fn poll_again<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
     cx: &mut Context<'_>,
     target: &mut R,
     interest: I,
+    op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
+) -> Poll<Result<T>> {
+    ready!(target.poll_ready(cx, interest.into()))?;
+    poll_rounds(cx, target, interest, op)
+}
+
+#[cold]
+#[inline(never)]
+fn poll_rounds<T, R: Ready + ?Sized, I: Into<Interest> + Copy>(
+    cx: &mut Context<'_>,
+    target: &mut R,
+    interest: I,
     mut op: impl FnMut(&mut R) -> Result<NonBlocking<T>>,
 ) -> Poll<Result<T>> {
-    let interest = interest.into();
+    let mut is_ready = true;
     poll_loop(cx, |cx| {
-        ready!(target.poll_ready(cx, interest))?;
+        if !replace(&mut is_ready, false) {
+            ready!(target.poll_ready(cx, interest.into()))?;
+        }
         Poll::Ready(op(target))
     })
 }
@@ -216,19 +240,40 @@ pub fn read_when_ready<R: ReadyRead + ?Sized>(
     reader: &mut R,
     buf: &mut [u8],
 ) -> impl Future<Output = Result<usize>> + Send {
-    let mut reader = Waiting::new(reader, Reading);
-    poll_fn(move |cx| {
+    ReadSlice { reader: Waiting::new(reader, Reading), buf }
+}
+
+/// What `read_when_ready` gives.
+struct ReadSlice<'a, 'b, R: ReadyRead + ?Sized> {
+    reader: Waiting<'a, R, Reading>,
+    buf: &'b mut [u8],
+}
+
+impl<R: ReadyRead + ?Sized> Future for ReadSlice<'_, '_, R> {
+    type Output = Result<usize>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        let Self { reader, buf } = &mut *self;
+        let reader = &mut **reader;
         if buf.is_empty() {
-            return poll_empty(cx, 0, || {
-                let mut empty = BorrowedBuf::from(&mut [][..] as &mut [u8]);
-                Ok(reader.non_blocking_read(empty.unfilled())?.map(|()| 0))
-            });
+            return poll_empty(cx, 0, || read_slice(reader, buf));
         }
-        poll_op(cx, &mut reader, |reader| {
-            let mut buf = BorrowedBuf::from(&mut *buf);
-            Ok(reader.non_blocking_read(buf.unfilled())?.map(|()| buf.len()))
-        })
-    })
+        ready!(coop::gate(cx));
+        let before = coop::left();
+        match charged(read_slice(reader, buf), before)? {
+            NonBlocking::Ready(read) => Poll::Ready(Ok(read)),
+            NonBlocking::WouldBlock => {
+                poll_again(cx, reader, Reading, |reader| read_slice(reader, buf))
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn read_slice<R: ReadyRead + ?Sized>(reader: &mut R, buf: &mut [u8]) -> Result<NonBlocking<usize>> {
+    let mut buf = BorrowedBuf::from(buf);
+    Ok(reader.non_blocking_read(buf.unfilled())?.map(|()| buf.len()))
 }
 
 /// [`Read::read_buf`](super::Read::read_buf) for a type that is [`ReadyRead`].
@@ -416,23 +461,68 @@ pub fn write_when_ready<W: ReadyWrite + ?Sized>(
 #[inline]
 pub fn write_all_when_ready<W: ReadyWrite + ?Sized>(
     writer: &mut W,
-    mut buf: &[u8],
+    buf: &[u8],
 ) -> impl Future<Output = Result<()>> + Send {
-    let mut writer = Waiting::new(writer, Writing);
-    poll_fn(move |cx| {
-        while !buf.is_empty() {
-            match ready!(poll_op(cx, &mut writer, |writer| writer.non_blocking_write(buf))) {
-                Ok(0) => return Poll::Ready(Err(write_zero())),
-                Ok(n) => buf = &buf[believe(n, buf.len())..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+    WriteSlice { writer: Waiting::new(writer, Writing), buf }
+}
+
+/// What `write_all_when_ready` gives. What the first attempt leaves is written out of line.
+struct WriteSlice<'a, 'b, W: ReadyWrite + ?Sized> {
+    writer: Waiting<'a, W, Writing>,
+    buf: &'b [u8],
+}
+
+impl<W: ReadyWrite + ?Sized> Future for WriteSlice<'_, '_, W> {
+    type Output = Result<()>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Self { writer, buf } = &mut *self;
+        if buf.is_empty() {
+            return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Ok(()))
-    })
+        ready!(coop::gate(cx));
+        let before = coop::left();
+        match charged(writer.non_blocking_write(buf), before) {
+            Ok(NonBlocking::Ready(n)) if n == buf.len() => {
+                *buf = &[];
+                Poll::Ready(Ok(()))
+            }
+            first => poll_rest(cx, &mut **writer, buf, first),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn poll_rest<W: ReadyWrite + ?Sized>(
+    cx: &mut Context<'_>,
+    writer: &mut W,
+    buf: &mut &[u8],
+    first: Result<NonBlocking<usize>>,
+) -> Poll<Result<()>> {
+    let mut written = match first {
+        Ok(NonBlocking::Ready(n)) => Ok(n),
+        Ok(NonBlocking::WouldBlock) => {
+            ready!(poll_again(cx, writer, Writing, |writer| writer.non_blocking_write(buf)))
+        }
+        Err(error) => Err(error),
+    };
+    loop {
+        match written {
+            Ok(0) => return Poll::Ready(Err(write_zero())),
+            Ok(n) => *buf = &buf[believe(n, buf.len())..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+        if buf.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        written = ready!(poll_io(cx, writer, Writing, |writer| writer.non_blocking_write(buf)));
+    }
 }
 
 /// [`Write::write_vectored`](super::Write::write_vectored) for a type that is [`ReadyWrite`].

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::reader::{Fill, Reader};
+use super::word::advance;
 use super::writer::{Space, Writer};
 use crate::coop;
 use crate::io_core::{
@@ -66,22 +67,32 @@ fn writable(writer: &Writer) -> Readiness {
 
 // ---------------------------------------------------------------- reading
 
-#[inline]
+#[inline(always)]
 pub(super) fn read(reader: &mut Reader, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
-    match reader.read_fast(&mut buf) {
-        Some(NonBlocking::Ready(read)) => {
-            coop::charge(read);
-            Ok(NonBlocking::Ready(()))
-        }
-        Some(NonBlocking::WouldBlock) => Ok(NonBlocking::WouldBlock),
-        None => read_slow(reader, buf),
-    }
-}
-
-#[inline(never)]
-fn read_slow(reader: &mut Reader, mut buf: BorrowedCursor<'_>) -> Result<NonBlocking<()>> {
     let room = buf.capacity();
-    Ok(read_with(reader, room, |piece| buf.append_some(piece)).map(drop))
+    let mut at = reader.at();
+    let len = reader.available(at, room).min(room);
+    if len == 0 {
+        if room > 0 && reader.found_nothing() == Fill::Empty {
+            return Ok(NonBlocking::WouldBlock);
+        }
+        coop::charge(0);
+        return Ok(NonBlocking::Ready(()));
+    }
+    // As `Reader::read` does it, but without a closure the cursor need not lie in memory.
+    let mut left = len;
+    loop {
+        let there = reader.in_one_place(at, left);
+        buf.append(reader.piece(at, there));
+        at = advance(at, there);
+        left -= there;
+        if left == 0 {
+            break;
+        }
+    }
+    reader.publish(at);
+    coop::charge(len);
+    Ok(NonBlocking::Ready(()))
 }
 
 pub(super) fn read_vectored(
@@ -179,7 +190,7 @@ pub(super) fn write_bytes(writer: &mut Writer, bytes: &mut Bytes) -> Result<NonB
     Ok(NonBlocking::Ready(accepted))
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn write(writer: &mut Writer, buf: &[u8]) -> Result<NonBlocking<usize>> {
     if !writer.write_fast(buf) {
         return write_slow(writer, buf);
@@ -282,7 +293,7 @@ macro_rules! pipe_ready {
 macro_rules! pipe_read {
     ([$($generics:tt)*] $ty:ty, $setup:literal, $writer:literal, $reader:literal) => {
         impl<$($generics)*> $crate::io_core::ReadyRead for $ty {
-            #[inline]
+            #[inline(always)]
             fn non_blocking_read(
                 &mut self,
                 buf: $crate::io_core::BorrowedCursor<'_>,
@@ -422,7 +433,7 @@ macro_rules! pipe_read {
 macro_rules! pipe_write {
     ([$($generics:tt)*] $ty:ty, $setup:literal, $writer:literal, $reader:literal) => {
         impl<$($generics)*> $crate::io_core::ReadyWrite for $ty {
-            #[inline]
+            #[inline(always)]
             fn non_blocking_write(
                 &mut self,
                 buf: &[u8],

@@ -12,7 +12,6 @@ use super::word::{
     BUSY, CLOSED, DETACHED, Patience, Registered, WAIT, advance, distance, position,
 };
 use crate::contain::discard;
-use crate::io_core::{BorrowedCursor, NonBlocking};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::*;
 
@@ -42,51 +41,26 @@ impl Reader {
         Self { lane, current: Held::new(ptr::null_mut()), seen }
     }
 
-    /// Reads what there is, up to the rest of `buf`, or finds that there is nothing yet. `None` says
-    /// that it is not so simple, because the bytes lie in two pieces, say, and nothing was done.
+    /// How many bytes there are from `at`, where this side is: exact if they are less than `wanted`.
     #[inline]
-    pub(super) fn read_fast(&mut self, buf: &mut BorrowedCursor<'_>) -> Option<NonBlocking<usize>> {
-        let at = self.at();
-        let room = buf.capacity();
-        if distance(position(self.seen), at) < room {
+    pub(super) fn available(&mut self, at: usize, wanted: usize) -> usize {
+        if distance(self.seen, at) < wanted {
             self.seen = self.lane.tail.seen();
-            if position(self.seen) == at && self.seen & CLOSED == 0 {
-                return Some(NonBlocking::WouldBlock);
-            }
         }
-        let len = room.min(distance(position(self.seen), at));
-        if len == 0 {
-            return None;
-        }
-        let current = match self.current.get() {
-            Some(current) => current,
-            None => {
-                self.take_first();
-                self.current.get()?
-            }
-        };
-        // Ordering: Acquire pairs with the Release in `Writer::link`, for `base`.
-        let next = Held::new(current.next.load(Acquire));
-        if next.get().is_some_and(|next| distance(next.base, at) < len) {
-            return None;
-        }
-        buf.append(current.get(distance(at, current.base), len)?);
-        self.lane.head.publish(advance(at, len));
-        Some(NonBlocking::Ready(len))
+        distance(self.seen, at)
     }
 
     /// Looks for bytes: sees all there are unless those that were seen are as many as `wanted`.
     #[inline]
     pub(super) fn fill(&mut self, wanted: usize) -> Fill {
         debug_assert!(wanted > 0, "who wants nothing need not ask");
-        let at = self.at();
-        if distance(position(self.seen), at) < wanted {
-            self.seen = self.lane.tail.seen();
-            if position(self.seen) == at {
-                return if self.seen & CLOSED == 0 { Fill::Empty } else { self.end() };
-            }
-        }
-        Fill::Data
+        if self.available(self.at(), wanted) > 0 { Fill::Data } else { self.found_nothing() }
+    }
+
+    /// What it means that nothing is available.
+    #[inline]
+    pub(super) fn found_nothing(&mut self) -> Fill {
+        if self.seen & CLOSED == 0 { Fill::Empty } else { self.end() }
     }
 
     #[cold]
@@ -104,7 +78,7 @@ impl Reader {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut patience = Patience::new();
         loop {
@@ -113,7 +87,9 @@ impl Reader {
             {
                 self.seen |= WAIT;
                 self.give_back();
-                discard(replaced);
+                if replaced.is_some() {
+                    discard(replaced);
+                }
                 return Poll::Pending;
             }
             if self.fill(1) != Fill::Empty {
@@ -141,7 +117,7 @@ impl Reader {
         let end = position(self.seen);
         let mut at = start;
         while at != end {
-            let len = self.settle(at);
+            let len = self.in_one_place(at, distance(end, at));
             let piece = self.piece(at, len);
             let taken = sink(piece).min(piece.len());
             let enough = taken < piece.len();
@@ -151,9 +127,31 @@ impl Reader {
             }
         }
         if at != start {
-            self.lane.head.publish(at);
+            self.publish(at);
         }
         distance(at, start)
+    }
+
+    /// How many of the `len` bytes from `at`, which were seen, lie in one place; `piece` has them then.
+    #[inline(always)]
+    pub(super) fn in_one_place(&mut self, at: usize, len: usize) -> usize {
+        if self.current.get().is_none() {
+            self.take_first();
+        }
+        if let Some(current) = self.current.get() {
+            // Ordering: Acquire as in `settle`.
+            match Held::new(current.next.load(Acquire)).get() {
+                Some(next) if distance(next.base, at) < len => {}
+                _ => return len,
+            }
+        }
+        self.settle(at).min(len)
+    }
+
+    /// Frees what lies before `at`.
+    #[inline]
+    pub(super) fn publish(&self, at: usize) {
+        self.lane.head.publish(at);
     }
 
     /// After `Fill::Data`: takes at most `max` bytes that lie in one place; a chunk that was queued is
@@ -174,7 +172,7 @@ impl Reader {
     /// After `Fill::Data`: makes `buffer` show at least one byte.
     #[inline]
     pub(super) fn expose(&mut self) {
-        self.settle(self.at());
+        self.in_one_place(self.at(), 1);
     }
 
     /// The bytes at hand in one piece, as `expose` found them; none if there are none.
@@ -207,7 +205,8 @@ impl Reader {
 
     /// Makes `current` the segment with the byte at `at`, which was published; says how many of the
     /// bytes that were seen it has from there.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn settle(&mut self, at: usize) -> usize {
         loop {
             let Some(current) = self.current.get() else {
@@ -237,7 +236,7 @@ impl Reader {
     }
 
     /// Takes over the list that the writer has begun; the lane is not detached.
-    #[cold]
+    #[inline]
     fn take_first(&mut self) {
         // Ordering: Relaxed, stored in a section that was acquired with `seen`, and only this side
         // looks at it until the lane is detached again.
@@ -270,12 +269,13 @@ impl Reader {
 
     /// These bytes, which `current` has.
     #[inline]
-    fn piece(&self, at: usize, len: usize) -> &[u8] {
+    pub(super) fn piece(&self, at: usize, len: usize) -> &[u8] {
         let piece = self.current.get().and_then(|c| c.get(distance(at, c.base), len));
         piece.expect("published bytes are in the segment")
     }
 
     /// Gives all memory of a drained lane to the thread's cache.
+    #[inline(always)]
     fn give_back(&mut self) {
         if let Some(block) = self.current.take() {
             cache::put(block);
@@ -310,7 +310,7 @@ impl Reader {
 
     /// The position of the next byte.
     #[inline]
-    fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         position(self.lane.head.own())
     }
 }

@@ -66,13 +66,15 @@ enum Data {
 
 impl Segment {
     /// A block for at least `wanted` bytes if blocks get so large, from the cache or new.
+    #[inline(always)]
     pub(super) fn block(base: usize, wanted: usize) -> Box<Self> {
-        let capacity = wanted.clamp(MIN_BLOCK, MAX_BLOCK).next_power_of_two();
-        if let Some(mut cached) = cache::take(capacity) {
-            cached.base = base;
-            return cached;
+        match cache::take(wanted) {
+            Ok(mut cached) => {
+                cached.base = base;
+                cached
+            }
+            Err(capacity) => Self::new(base, Data::Block(Box::new_uninit_slice(capacity))),
         }
-        Self::new(base, Data::Block(Box::new_uninit_slice(capacity)))
     }
 
     /// A chunk as it is.
@@ -80,6 +82,7 @@ impl Segment {
         Self::new(base, Data::Chunk(chunk))
     }
 
+    #[inline(never)]
     fn new(base: usize, data: Data) -> Box<Self> {
         Box::new(Self {
             base,

@@ -152,6 +152,7 @@ impl Word {
     /// Leaves the waker of `cx`, to be woken when the word moves on from `seen`, and sets `extra`.
     ///
     /// The waiter keeps only its newest waker.
+    #[inline(always)]
     pub(super) fn register(
         &self,
         mut seen: usize,

@@ -58,32 +58,45 @@ impl Writer {
         head
     }
 
-    /// Copies all of `bytes` in if there is space for them, as far as was seen, and they are no more
-    /// than a section takes: what most writes are. `false` says that nothing was done.
-    #[inline]
+    /// Copies all of `bytes` in if there is space for them, as far as was seen: what most writes are.
+    /// `false` says that nothing was done.
+    #[inline(always)]
     pub(super) fn write_fast(&mut self, bytes: &[u8]) -> bool {
         let lane = &*self.lane;
-        let tail = lane.tail.own();
-        let space = distance(self.until, position(tail)).min(SECTION);
+        let space = distance(self.until, position(lane.tail.own()));
         // Ordering: Acquire as in `space`.
-        if tail & CLOSED != 0
-            || bytes.is_empty()
-            || bytes.len() > space
-            || lane.reader_gone.load(Acquire)
-        {
+        if bytes.is_empty() || bytes.len() > space || lane.reader_gone.load(Acquire) {
             return false;
         }
         let tail = lane.tail.begin();
         let at = position(tail);
+        if tail & (DETACHED | WAIT) == 0
+            && let Some(last) = self.last.get()
+            && last.write(distance(at, last.base), bytes)
+        {
+            self.lane.tail.finish(at, advance(at, bytes.len()));
+        } else {
+            self.write_begun(tail, bytes);
+        }
+        true
+    }
+
+    /// In a section that found `tail`: does the rest of a write that is not so simple.
+    #[inline(never)]
+    fn write_begun(&mut self, tail: usize, bytes: &[u8]) {
+        let at = position(tail);
         if tail & DETACHED != 0 {
             self.attach(at, bytes.len());
         }
+        let (bytes, rest) = bytes.split_at(bytes.len().min(SECTION));
         let last = self.last.get();
         if !last.is_some_and(|last| last.write(distance(at, last.base), bytes)) {
             self.write_across(at, bytes);
         }
         self.lane.tail.finish(tail, advance(at, bytes.len()));
-        true
+        if !rest.is_empty() {
+            self.write_one(rest);
+        }
     }
 
     /// The space there is: exact if it is less than `wanted`.
@@ -218,7 +231,7 @@ impl Writer {
     }
 
     /// In a section: begins the list anew; the reader has none.
-    #[cold]
+    #[inline(always)]
     fn attach(&mut self, at: usize, wanted: usize) {
         self.start(Segment::block(at, wanted)); // the reader has taken the spare one back
     }
@@ -269,6 +282,8 @@ impl Writer {
             // Ordering: Release pairs with the Acquire in `Reader::is_ending`.
             self.lane.writer_gone.store(true, Release);
             self.lane.tail.close();
+            // So that `write_fast` finds no space.
+            self.until = position(self.lane.tail.own()) | self.until & WAIT;
         }
     }
 
