@@ -291,17 +291,18 @@ impl Timers {
         more
     }
 
-    /// For who has nothing else to do: in each shard moves up to so many timers to where they will fire from,
-    /// which would have to be done once they are due, while others wait.
-    pub(crate) fn move_ahead(&self, most: usize) {
-        for shard in &self.shards {
-            let mut left = most;
-            let mut move_some = |wheel: &mut Option<Wheel>| {
-                let steps = STEPS.min(left);
-                left -= steps;
-                wheel.as_mut().is_some_and(|wheel| wheel.move_ahead(steps)) && left > 0
-            };
-            while shard.next() != NEVER && shard.with(&mut move_some) {}
+    /// For who has nothing else to do: moves up to so many timers to where they will fire from, which would
+    /// have to be done once they are due, while others wait.
+    pub(crate) fn move_ahead(&self, mut most: usize) {
+        for shard in self.shards.iter().filter(|shard| shard.next() != NEVER) {
+            let mut unused = 0;
+            while unused == 0 && most > 0 {
+                let steps = STEPS.min(most);
+                let move_some =
+                    |wheel: &mut Option<Wheel>| wheel.as_mut().map(|w| w.move_ahead(steps));
+                unused = shard.with(move_some).unwrap_or(steps);
+                most -= steps - unused;
+            }
         }
     }
 

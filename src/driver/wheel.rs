@@ -250,14 +250,14 @@ impl Wheel {
         Some(self.slots.highest(place, self.elapsed))
     }
 
-    /// Moves timers down, `steps` at most, of slots whose turn is next; `true`: there may be more.
-    pub(super) fn move_ahead(&mut self, mut steps: usize) -> bool {
+    /// Moves timers down, `steps` at most, of slots whose turn is next; how many steps are left.
+    pub(super) fn move_ahead(&mut self, mut steps: usize) -> usize {
         let elapsed = self.elapsed;
         for level in self.slots.used().filter(|level| *level >= AHEAD) {
             let place = Place::after(level, elapsed);
             while let Some(index) = self.slots.list(place).map(|list| list.head) {
                 if steps == 0 || self.due.is_some() {
-                    return steps == 0;
+                    return steps;
                 }
                 steps -= 1;
                 self.unlink(index);
@@ -269,7 +269,7 @@ impl Wheel {
                 }
             }
         }
-        false
+        steps
     }
 
     /// Takes timers from the front of a slot's list, `limit` at most; how many.
