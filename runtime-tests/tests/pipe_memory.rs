@@ -9,7 +9,7 @@ use runtime::io::{
     BufRead, BufReader, BufWriter, DuplexStream, Interest, Read, Ready, ReadyRead, ReadyStream,
     SimplexStream, Write, duplex, empty, simplex, split,
 };
-use runtime_tests::counting::{Counting, calls, live};
+use runtime_tests::counting::{Counting, calls, live_here as live};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

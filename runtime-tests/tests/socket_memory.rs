@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use runtime::io::{Read, Write};
 use runtime::net::UnixStream;
-use runtime_tests::counting::{Counting, calls, live};
+use runtime_tests::counting::{Counting, calls, live_here as live};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
