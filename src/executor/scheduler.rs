@@ -201,10 +201,17 @@ impl fmt::Debug for PoolWorker {
 
 impl Schedule for Scheduler {
     fn schedule(this: &Arc<Self>, task: Runnable) {
-        Worker::with_current(this, |worker| match worker {
-            Some(worker) => worker.push_woken(task),
-            None => Arc::clone(this).inject(task),
+        let outside = Worker::with_current(this, |worker| match worker {
+            Some(worker) => {
+                worker.push_woken(task);
+                None
+            }
+            None => Some(task),
         });
+        if let Some(task) = outside {
+            // Not in there: this `Arc` may be the last, and then drops what hooks have captured.
+            Arc::clone(this).inject(task);
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! The join waker slot has one owner at a time. It is the handle's, and empty, until it is filled and
 //! `JOIN_WAKER` set, then the task's; to fill it again the handle takes it back first. Only one of
 //! "the handle sets the bit" and "the task completes" comes first, and the other one sees it: the
-//! handle then takes the output instead, or the task wakes the joiner.
+//! handle then takes the output instead, or the task wakes the joiner. What the task reads there before
+//! it completes is a guess, which counts only if the handle has never taken the slot back (`REJOINED`).
 
 use std::fmt;
 use std::future::Future;

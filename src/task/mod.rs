@@ -33,7 +33,7 @@
 // | `list.rs` | the tasks to be dropped at shutdown |
 // | `runnable.rs` | run, park, complete |
 // | `waker.rs` | the `RawWaker` functions |
-// | `current.rs` | which task this thread polls; self-wake; ids |
+// | `current.rs` | which task this thread polls; self-wake; wakers that are not counted yet; ids |
 // | `join.rs`, `error.rs` | what users hold and get |
 // | `spare.rs` | cells kept for the next tasks |
 // | `info.rs` | what is told about a task, and names |

@@ -436,6 +436,30 @@ fn a_dropped_handle_leaves_no_waker() {
     });
 }
 
+/// {complete} ∥ {poll the handle with another waker than before, again, drop it}: neither is kept, and
+/// the cell is freed last. 2 threads.
+#[test]
+fn a_handle_that_has_had_several_wakers_leaves_none() {
+    model(|| {
+        let hand = Hand::new();
+        let (value, dropped) = drops();
+        let (runnable, mut handle) = task(&hand, async move { value });
+        let woken = [StdArc::new(Woken::default()), StdArc::new(Woken::default())];
+        assert!(poll(&mut handle, &woken[0].clone().into()).is_pending());
+        let running = {
+            let hand = hand.clone();
+            thread::spawn(move || hand.run(runnable))
+        };
+        if poll(&mut handle, &woken[1].clone().into()).is_pending() {
+            drop(poll(&mut handle, Waker::noop()));
+        }
+        drop(handle);
+        running.join().unwrap();
+        assert_eq!(woken.map(|woken| StdArc::strong_count(&woken)), [1, 1]);
+        assert_eq!(dropped.load(Relaxed), 1);
+    });
+}
+
 /// {first poll, which is `Pending`} ∥ {close and sweep}. 2 threads.
 #[test]
 fn a_first_pending_is_refused_or_found() {
@@ -564,6 +588,49 @@ fn an_uncounted_waker_keeps_the_cell() {
             hand.run(runnable);
             taking.join().unwrap();
             assert_eq!(dropped.load(Relaxed), 1);
+        });
+    }
+}
+
+/// {the end of a detached task, whose output or cancelled future drops a waker that it finds} ∥ {leave
+/// a clone there, drop the original}: the end counts what came before that drop. 2 threads, 2 models.
+#[test]
+fn a_destructor_that_drops_another_threads_waker_frees_no_cell() {
+    struct Finds(Arc<Mutex<Option<Waker>>>);
+    impl Drop for Finds {
+        fn drop(&mut self) {
+            let found = self.0.lock().take();
+            drop(found);
+        }
+    }
+    for aborts in [false, true] {
+        model(move || {
+            let hand = Hand::new();
+            let left = Arc::new(Mutex::new(None));
+            let (mut finds, mut gives) = (Some(Finds(left.clone())), Some(left.clone()));
+            let future = std::future::poll_fn(move |cx| match gives.take() {
+                Some(left) => {
+                    *left.lock() = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+                None => finds.take().map_or(Poll::Pending, Poll::Ready),
+            });
+            let (runnable, handle) = task(&hand, future);
+            hand.run(runnable);
+            let waker = left.lock().take().unwrap();
+            waker.wake_by_ref();
+            if aborts {
+                handle.abort();
+            }
+            drop(handle);
+            let leaves = left.clone();
+            let leaving = thread::spawn(move || {
+                *leaves.lock() = Some(waker.clone());
+                drop(waker);
+            });
+            hand.run_queue();
+            leaving.join().unwrap();
+            drop(left.lock().take());
         });
     }
 }

@@ -50,8 +50,9 @@
 //! Every transition that gives something away (the future, the output, the join waker, a reference)
 //! is a Release, every one that takes something is an Acquire. All of them but the initial store are
 //! read-modify-writes, so each continues the release sequences of all before it: an Acquire *load*
-//! that sees the word synchronizes with every Release that went into it. The three places that skip
-//! the read-modify-write (`start`, and `Free` out of `complete` and `drop_join`) rest on that.
+//! that sees the word synchronizes with every Release that went into it. The places that skip the
+//! read-modify-write (`start`, `Free` out of `complete` and `drop_join`, and a handle that has
+//! [nothing but itself](Snapshot::has_nothing_but_join)) rest on that.
 
 use std::fmt;
 

@@ -296,6 +296,7 @@ fn wakers_of_one_task_are_equal_and_of_two_are_not() {
 #[test]
 fn nested_polls_restore_the_current_task() {
     let _no_leak = NoLeak::new();
+    let _no_leak = NoLeak::new();
     let queue = Queue::new();
     let inner_queue = Queue::new();
     let mut polls = 0;
