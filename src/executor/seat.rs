@@ -128,12 +128,17 @@ impl Seat {
         if !handle.clock.is_paused() || !(scheduler.config.may_advance)() {
             return false;
         }
-        // I/O that is ready goes before time.
+        let found = || {
+            root_is_woken()
+                || !worker.core.queue.shared().is_empty()
+                || !scheduler.injector.is_empty()
+        };
+        // I/O that is ready goes before time, also what no event tells of.
         worker.turn(handle.clock.now(), CROWD);
-        if root_is_woken()
-            || !worker.core.queue.shared().is_empty()
-            || !scheduler.injector.is_empty()
-        {
+        if !found() {
+            worker.verify();
+        }
+        if found() {
             return true;
         }
         let Some(deadline) = handle.timers.next_deadline_any() else { return false };
@@ -160,6 +165,7 @@ impl Drop for Seat {
         let scheduler = Arc::clone(&worker.scheduler);
         worker.end_busy();
         scheduler.guest.batches.begin();
+        worker.verify();
         if scheduler.is_shut_down() {
             scheduler.cancel_queue(&worker);
         }
