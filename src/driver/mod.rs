@@ -12,7 +12,6 @@
 //! operations return an error, so nothing waits for a driver that nobody turns any more.
 
 pub(crate) mod clock;
-mod doubts;
 mod reactor;
 mod registration;
 mod source;
@@ -34,10 +33,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use clock::Clock;
-use doubts::Doubts;
 use reactor::Reactor;
 pub(crate) use registration::{Registration, check};
-use source::{Snapshot, Source};
 use timers::Timers;
 
 /// Events taken from the operating system in one turn; what does not fit is there in the next.
@@ -53,8 +50,7 @@ pub(crate) fn new(shards: usize, start_paused: bool) -> io::Result<(Driver, Arc<
     let driver = Driver { poll, events: mio::Events::with_capacity(EVENTS) };
     let clock = Clock::new(start_paused);
     let timers = Timers::new(shards, clock.now());
-    let doubts = Doubts::new(shards - 1);
-    let handle = Handle { clock, timers, doubts, reactor, descriptor };
+    let handle = Handle { clock, timers, reactor, descriptor };
     Ok((driver, Arc::new(handle)))
 }
 
@@ -112,7 +108,6 @@ impl fmt::Debug for Driver {
 pub(crate) struct Handle {
     pub(crate) clock: Clock,
     pub(crate) timers: Timers,
-    doubts: Doubts,
     reactor: Reactor,
     /// The driver's, for foreign loops.
     descriptor: i32,
@@ -205,32 +200,6 @@ impl Handle {
         self.timers.foreign_shard()
     }
 
-    /// A read of `source`, which it saw as `seen`, was short. On a worker that is taken for its end.
-    fn guess_drained(&self, source: &Arc<Source>, seen: Snapshot) {
-        let shard = self.shard();
-        if shard != self.foreign_shard() {
-            self.doubts.guess(shard, source, seen);
-        }
-    }
-
-    /// How long until the guesses of the worker with `shard` are due to be verified, if it has any.
-    pub(crate) fn guesses_due(&self, shard: usize) -> Option<Duration> {
-        self.doubts.wait(shard)
-    }
-
-    /// [`verify`](Self::verify) of guesses that are due.
-    pub(crate) fn verify_due(&self, shard: usize, woken: &mut Vec<Waker>) {
-        if self.guesses_due(shard) == Some(Duration::ZERO) {
-            self.verify(shard, woken);
-        }
-    }
-
-    /// Appends the wakers of those who may wait for data that is there because the worker with
-    /// `shard` has guessed that it is not.
-    pub(crate) fn verify(&self, shard: usize, woken: &mut Vec<Waker>) {
-        self.doubts.verify(shard, woken);
-    }
-
     /// Makes the turn that waits, or else the next one, return at once. Callable from any thread.
     pub(crate) fn unpark(&self) {
         self.reactor.unpark();
@@ -247,9 +216,6 @@ impl Handle {
     /// The caller wakes them after it has let go of its locks.
     pub(crate) fn shutdown(&self, woken: &mut Vec<Waker>) {
         self.reactor.shutdown(woken);
-        for shard in 0..self.foreign_shard() {
-            self.verify(shard, woken);
-        }
         self.timers.close(woken);
     }
 

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use loom::future::block_on;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::doubts::Doubts;
 use super::reactor::Table;
-use super::source::{Owner, RD_CLOSED, READ, Source, WRITE, Wants};
+use super::source::{Owner, READ, Source, WRITE, Wants};
 use crate::sync::Mutex;
 
 const READING: Wants = Wants::new(READ);
@@ -274,90 +273,5 @@ fn two_tasks_on_shared_references_are_both_woken() {
         event(&source, READ);
         one.join().unwrap();
         two.join().unwrap();
-    });
-}
-
-/// A Unix socket in which messages with descriptors have arrived, announced by one event.
-struct Boundaries {
-    source: Arc<Source>,
-    doubts: Doubts,
-    /// Messages that a read stops behind.
-    left: AtomicUsize,
-}
-
-impl Boundaries {
-    fn new(messages: usize, workers: usize) -> Arc<Self> {
-        Arc::new(Self {
-            source: Arc::new(Source::new(READ)),
-            doubts: Doubts::new(workers),
-            left: AtomicUsize::new(messages),
-        })
-    }
-
-    /// Reads as one of several tasks, on a worker of its own, until a read says that this is the end.
-    fn read_all(&self, worker: usize) {
-        let owner = Owner::shared(READING);
-        block_on(poll_fn(|cx| {
-            loop {
-                let Poll::Ready(seen) = self.source.poll(cx, READING, owner) else {
-                    self.verify(worker); // before it sleeps
-                    return Poll::Pending;
-                };
-                match self
-                    .left
-                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1))
-                {
-                    Ok(1) => event(&self.source, READ | RD_CLOSED),
-                    Ok(_) => self.doubts.guess(worker, &self.source, seen),
-                    Err(_) if seen.is_closed(READING) => return Poll::Ready(()),
-                    Err(_) => self.source.clear(seen, READING),
-                }
-            }
-        }));
-    }
-
-    fn verify(&self, worker: usize) {
-        let mut woken = Vec::new();
-        self.doubts.verify(worker, &mut woken);
-        woken.into_iter().for_each(Waker::wake);
-    }
-}
-
-#[test]
-fn data_behind_a_boundary_is_found_although_no_event_tells_of_it() {
-    loom::model(|| {
-        let socket = Boundaries::new(2, 1);
-        let watch = thread::spawn({
-            let socket = socket.clone();
-            move || socket.verify(0)
-        });
-        socket.read_all(0);
-        watch.join().unwrap();
-    });
-}
-
-#[test]
-fn data_behind_a_boundary_is_found_while_two_workers_read() {
-    loom::model(|| {
-        let socket = Boundaries::new(3, 2);
-        let other = thread::spawn({
-            let socket = socket.clone();
-            move || socket.read_all(1)
-        });
-        socket.read_all(0);
-        other.join().unwrap();
-    });
-}
-
-#[test]
-fn data_behind_a_boundary_is_found_although_an_event_tells_of_other_data() {
-    loom::model(|| {
-        let socket = Boundaries::new(2, 1);
-        let driver = thread::spawn({
-            let socket = socket.clone();
-            move || event(&socket.source, READ)
-        });
-        socket.read_all(0);
-        driver.join().unwrap();
     });
 }

@@ -154,7 +154,8 @@ impl Registration {
     /// [`try_io`](Self::try_io) for a stream of bytes.
     ///
     /// Where its edges are reliable a count below what was `wanted` says that the next operation would
-    /// block, so it need not be tried. `None` where a short count says nothing.
+    /// block, so it need not be tried. `None` where a short count says nothing: a read of a Unix socket
+    /// also stops at a message with descriptors.
     #[inline]
     pub(crate) fn try_stream_io(
         &self,
@@ -162,37 +163,13 @@ impl Registration {
         wanted: Option<usize>,
         op: impl FnOnce() -> io::Result<usize>,
     ) -> io::Result<NonBlocking<usize>> {
-        self.try_counted(interest, wanted, op, |seen, wants| self.source.clear_short(seen, wants))
-    }
-
-    /// [`try_stream_io`](Self::try_stream_io) for a read whose short count only mostly says so: one of a
-    /// Unix socket also stops at a message with descriptors.
-    #[inline]
-    pub(crate) fn try_stream_read(
-        &self,
-        wanted: usize,
-        op: impl FnOnce() -> io::Result<usize>,
-    ) -> io::Result<NonBlocking<usize>> {
-        self.try_counted(Interest::READ, Some(wanted), op, |seen, _| {
-            self.handle().guess_drained(&self.source, seen);
-        })
-    }
-
-    #[inline]
-    fn try_counted(
-        &self,
-        interest: Interest,
-        wanted: Option<usize>,
-        op: impl FnOnce() -> io::Result<usize>,
-        is_short: impl FnOnce(Snapshot, Wants),
-    ) -> io::Result<NonBlocking<usize>> {
         let wants = wants(interest);
         let Some(seen) = self.admit(wants)? else { return Ok(NonBlocking::WouldBlock) };
         match op() {
             Ok(count) => {
                 if SHORT_MEANS_DRAINED && count != 0 && wanted.is_some_and(|wanted| count < wanted)
                 {
-                    is_short(seen, wants);
+                    self.source.clear_short(seen, wants);
                 }
                 coop::charge(count);
                 Ok(NonBlocking::Ready(count))

@@ -9,14 +9,13 @@
 //!     4 ERROR   5 PRIORITY  what else the operating system said; an error is cleared with READ
 //!     6 GONE                the driver has shut down; final
 //!     7 READ_WAITER 8 WRITE_WAITER  somebody may be waiting: an event has to look
-//!     9 DOUBT   62 LISTED   the last read was short and READ was cleared on that alone; `doubts` has it
-//!     10..36 read tick   36..62 write tick
+//!     9..36 read tick   36..63 write tick
 //!     63 MARK               urgent data may stop a read before its end; cleared with READ
 //! ```
 //!
 //! Each event bumps the tick of the directions it is about. An operation that would block clears
 //! its direction only if the tick is still the one it saw before it tried, so an event in between is
-//! never lost; with 26 bits a snapshot would have to be 67 million events old to be confused. The
+//! never lost; with 27 bits a snapshot would have to be 134 million events old to be confused. The
 //! ticks are separate: events about writing do not keep a reader from clearing.
 //!
 //! Who waits is under a small lock: one slot per direction for whoever comes first, which for an
@@ -47,12 +46,10 @@ pub(super) const PRIORITY: u64 = 1 << 5;
 const GONE: u64 = 1 << 6;
 const READ_WAITER: u64 = 1 << 7;
 const WRITE_WAITER: u64 = 1 << 8;
-const DOUBT: u64 = 1 << 9;
-const LISTED: u64 = 1 << 62;
 const MARK: u64 = 1 << 63;
 
-const TICK_BITS: u32 = 26;
-const READ_TICK: u32 = 10;
+const TICK_BITS: u32 = 27;
+const READ_TICK: u32 = 9;
 const WRITE_TICK: u32 = READ_TICK + TICK_BITS;
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
 /// The highest bit of either tick.
@@ -279,7 +276,7 @@ impl Source {
     /// What would block is not closed: pipes with names and terminals are opened again, and the next
     /// end is an event of its own.
     pub(super) fn clear(&self, seen: Snapshot, wants: Wants) {
-        let reading = if wants.include(READ) { READ | RD_CLOSED | ERROR | MARK | DOUBT } else { 0 };
+        let reading = if wants.include(READ) { READ | RD_CLOSED | ERROR | MARK } else { 0 };
         let urgent = if wants.include(PRIORITY) { PRIORITY } else { 0 };
         self.forget(seen, wants, reading | urgent, WRITE | WR_CLOSED);
     }
@@ -292,27 +289,6 @@ impl Source {
         if !(wants.sides()[0] && seen.has(MARK)) {
             self.forget(seen, wants, READ, WRITE);
         }
-    }
-
-    /// [`clear_short`](Self::clear_short) of a reader that only guesses. `true`: it enters the source
-    /// in its list of doubts.
-    pub(super) fn doubt(&self, seen: Snapshot) -> bool {
-        let is_stale = |now: Snapshot| {
-            now.has(READ) && now.tick(READ_TICK) == seen.tick(READ_TICK) && !now.has(MARK)
-        };
-        let before =
-            self.update(|word| is_stale(Snapshot(word)).then_some(word & !READ | DOUBT | LISTED));
-        is_stale(before) && !before.has(LISTED)
-    }
-
-    /// The source has left its list of doubts. If the doubt stands it is taken for ready again.
-    pub(super) fn verify(&self, woken: &mut Vec<Waker>) -> bool {
-        let before = self.update(|word| Some(word & !(DOUBT | LISTED)));
-        let stands = before.has(DOUBT) && !before.has(READ);
-        if stands {
-            self.event(READ, woken);
-        }
-        stands
     }
 
     /// Readiness for `wants`, or the waker of `cx` is kept for `owner`.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use super::doubts::{Doubts, PAUSE};
 use super::source::{
     ERROR, Owner, PRIORITY, RD_CLOSED, READ, Source, WR_CLOSED, WRITE, Wants, advance,
 };
@@ -161,15 +160,15 @@ fn the_exclusive_waiter_is_the_newest_and_the_shared_ones_are_all() {
 
 #[test]
 fn a_tick_that_wraps_disturbs_no_other_bit() {
-    const MASK: u64 = (1 << 26) - 1;
+    const MASK: u64 = (1 << 27) - 1;
     let one_more = |word: u64, at: u32| {
         let tick = ((word >> at) + 1) & MASK;
         word & !(MASK << at) | tick << at
     };
-    for word in [0, MASK << 10, MASK << 36, !(MASK << 10), !(MASK << 36), u64::MAX] {
-        assert_eq!(advance(word, READING), one_more(word, 10), "{word:x}");
+    for word in [0, MASK << 9, MASK << 36, !(MASK << 9), !(MASK << 36), u64::MAX] {
+        assert_eq!(advance(word, READING), one_more(word, 9), "{word:x}");
         assert_eq!(advance(word, WRITING), one_more(word, 36), "{word:x}");
-        assert_eq!(advance(word, BOTH), one_more(one_more(word, 10), 36), "{word:x}");
+        assert_eq!(advance(word, BOTH), one_more(one_more(word, 9), 36), "{word:x}");
     }
 }
 
@@ -242,85 +241,4 @@ fn a_shutdown_takes_all_waiters_and_satisfies_everything() {
     assert_eq!(woken.len(), 3);
     source.clear(source.snapshot(), BOTH);
     assert!(source.snapshot().is_gone() && source.snapshot().satisfies(READING));
-}
-
-/// A source that a short read has just been made from.
-fn doubtful(doubts: &Doubts) -> Arc<Source> {
-    let source = Arc::new(Source::new(READ));
-    doubts.guess(0, &source, source.snapshot());
-    source
-}
-
-fn verify(doubts: &Doubts) -> usize {
-    let mut woken = Vec::new();
-    doubts.verify(0, &mut woken);
-    woken.len()
-}
-
-#[test]
-fn a_guess_that_nothing_settles_wakes_who_waits_once() {
-    let doubts = Doubts::new(1);
-    assert_eq!(doubts.wait(0), None);
-    let source = doubtful(&doubts);
-    assert!(doubts.wait(0).is_some());
-    let (_, waker) = waiter();
-    assert!(is_pending(&source, &waker, READING, Owner::exclusive(READING)));
-    assert_eq!((verify(&doubts), verify(&doubts)), (1, 0));
-    assert_eq!(doubts.wait(0), None);
-    assert!(source.snapshot().has(READ));
-    assert_eq!(Arc::strong_count(&source), 1);
-}
-
-#[test]
-fn a_guess_is_settled_by_an_event_and_by_an_operation_that_would_block() {
-    let doubts = Doubts::new(1);
-    let source = doubtful(&doubts);
-    assert_eq!(event(&source, READ), 0);
-    assert!(source.snapshot().has(READ));
-    source.clear(source.snapshot(), READING);
-    let (_, waker) = waiter();
-    assert!(is_pending(&source, &waker, READING, Owner::exclusive(READING)));
-    assert_eq!(verify(&doubts), 0);
-    assert_eq!(event(&source, READ), 1);
-}
-
-#[test]
-fn a_source_is_listed_once_until_it_is_verified() {
-    let doubts = Doubts::new(2);
-    let source = doubtful(&doubts);
-    for worker in [0, 1, 0] {
-        event(&source, READ);
-        doubts.guess(worker, &source, source.snapshot());
-    }
-    assert_eq!(doubts.wait(1), None);
-    assert_eq!(Arc::strong_count(&source), 2);
-    verify(&doubts);
-    assert!(source.snapshot().has(READ));
-}
-
-#[test]
-fn a_short_read_before_the_mark_of_urgent_data_is_no_guess() {
-    let doubts = Doubts::new(1);
-    let source = Arc::new(Source::new(0));
-    event(&source, READ | PRIORITY);
-    doubts.guess(0, &source, source.snapshot());
-    assert!(source.snapshot().has(READ));
-    assert_eq!(doubts.wait(0), None);
-}
-
-#[test]
-fn a_worker_whose_guesses_do_not_pay_makes_none_for_a_while() {
-    let doubts = Doubts::new(1);
-    for paying in [1, 0] {
-        for _ in 0..paying {
-            let source = doubtful(&doubts);
-            event(&source, READ);
-        }
-        doubtful(&doubts);
-        verify(&doubts);
-    }
-    for _ in 0..PAUSE {
-        assert!(doubtful(&doubts).snapshot().has(READ));
-    }
-    assert!(!doubtful(&doubts).snapshot().has(READ));
 }

@@ -128,17 +128,12 @@ impl Seat {
         if !handle.clock.is_paused() || !(scheduler.config.may_advance)() {
             return false;
         }
-        let found = || {
-            root_is_woken()
-                || !worker.core.queue.shared().is_empty()
-                || !scheduler.injector.is_empty()
-        };
-        // I/O that is ready goes before time, also what no event tells of.
+        // I/O that is ready goes before time.
         worker.turn(handle.clock.now(), CROWD);
-        if !found() {
-            worker.verify();
-        }
-        if found() {
+        if root_is_woken()
+            || !worker.core.queue.shared().is_empty()
+            || !scheduler.injector.is_empty()
+        {
             return true;
         }
         let Some(deadline) = handle.timers.next_deadline_any() else { return false };
@@ -165,7 +160,6 @@ impl Drop for Seat {
         let scheduler = Arc::clone(&worker.scheduler);
         worker.end_busy();
         scheduler.guest.batches.begin();
-        worker.verify();
         if scheduler.is_shut_down() {
             scheduler.cancel_queue(&worker);
         }

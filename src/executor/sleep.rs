@@ -120,7 +120,6 @@ impl Worker {
         let before = woken.len();
         self.scheduler.driver_handle.timers.fire_some(now, CROWD, &mut woken);
         self.fired.set(woken.len() - before);
-        self.scheduler.driver_handle.verify_due(self.core.index, &mut woken);
         self.dispatch(woken);
         now
     }
@@ -199,8 +198,7 @@ impl Worker {
         true
     }
 
-    /// How long to sleep: no longer than a guess of this worker's may stand. Under a paused clock no
-    /// deadline comes nearer by waiting.
+    /// How long to sleep. Under a paused clock no deadline comes nearer by waiting.
     pub(super) fn until(
         &self,
         deadline: Option<Instant>,
@@ -210,8 +208,10 @@ impl Worker {
         let wait = deadline
             .filter(|_| !clock.is_paused())
             .map(|deadline| deadline.saturating_duration_since(clock.now()));
-        let guesses = self.scheduler.driver_handle.guesses_due(self.core.index);
-        [wait, at_most, guesses].into_iter().flatten().min()
+        match (wait, at_most) {
+            (Some(wait), Some(at_most)) => Some(wait.min(at_most)),
+            (wait, at_most) => wait.or(at_most),
+        }
     }
 
     /// How long the watch sleeps: until `seen` is a period old.
@@ -223,7 +223,7 @@ impl Worker {
 
     /// What whoever is idle owes those who run: if a period has passed since the last look, takes
     /// the run-next task from workers that have been in one poll for all that time. Everything else
-    /// of theirs can be stolen, a lone task too. And it verifies the guesses that they should have.
+    /// of theirs can be stolen, a lone task too.
     fn free_hostages(&self, now: Instant) {
         if now.saturating_duration_since(self.seen_at.get()) < WATCH_PERIOD {
             return;
@@ -249,11 +249,5 @@ impl Worker {
         }
         self.others_moved.set(moved);
         *seen = ticks;
-        drop(seen);
-        let mut woken = self.take_woken();
-        for worker in 0..self.scheduler.remotes.len() {
-            self.scheduler.driver_handle.verify_due(worker, &mut woken);
-        }
-        self.dispatch(woken);
     }
 }

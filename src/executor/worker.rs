@@ -495,7 +495,7 @@ impl Worker {
     /// Collects what timers and the driver have to say, without waiting, and wakes it.
     pub(super) fn turn(&self, now: Instant, timers: usize) {
         let mut woken = self.woken.take();
-        self.collect_due(now, timers, &mut woken);
+        self.scheduler.driver_handle.timers.fire_some(now, timers, &mut woken);
         if let Some(mut driver) = self.scheduler.driver.try_lock() {
             // An error leaves nothing undone that a later turn would not do.
             let _ = driver.turn(&self.scheduler.driver_handle, Some(Duration::ZERO), &mut woken);
@@ -505,21 +505,7 @@ impl Worker {
 
     fn fire_timers(&self, now: Instant, timers: usize) {
         let mut woken = self.woken.take();
-        self.collect_due(now, timers, &mut woken);
-        self.dispatch(woken);
-    }
-
-    /// What time has brought: timers of everybody, guesses of this worker that have to be verified.
-    pub(super) fn collect_due(&self, now: Instant, timers: usize, woken: &mut Vec<Waker>) {
-        let handle = &self.scheduler.driver_handle;
-        handle.timers.fire_some(now, timers, woken);
-        handle.verify_due(self.core.index, woken);
-    }
-
-    /// Wakes who may wait because of a guess of this worker's, however young.
-    pub(super) fn verify(&self) {
-        let mut woken = self.take_woken();
-        self.scheduler.driver_handle.verify(self.core.index, &mut woken);
+        self.scheduler.driver_handle.timers.fire_some(now, timers, &mut woken);
         self.dispatch(woken);
     }
 

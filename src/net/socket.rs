@@ -35,7 +35,7 @@ pub(super) trait Socket: mio::event::Source + Sized {
 
 /// A mio stream.
 pub(super) trait StreamSocket: Socket {
-    /// Whether it is certain that nothing is left when a read returns less than it could.
+    /// Whether a read that returns less than it could says that nothing is left.
     ///
     /// So for TCP, up to the mark of urgent data, which the registration knows of. A read of a Unix
     /// socket also stops where a message with descriptors begins or ends, and no event follows.
@@ -113,12 +113,9 @@ impl<S: StreamSocket> Evented<S> {
             coop::charge(0);
             return Ok(NonBlocking::Ready(0));
         }
-        let op = || self.observed(|| buf.recv(&self.socket()));
-        if S::SHORT_READS {
-            self.registration().try_stream_io(Interest::READ, Some(wanted), op)
-        } else {
-            self.registration().try_stream_read(wanted, op)
-        }
+        self.registration().try_stream_io(Interest::READ, S::SHORT_READS.then_some(wanted), || {
+            self.observed(|| buf.recv(&self.socket()))
+        })
     }
 
     pub(super) fn read_vectored(

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream as StdStream;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use runtime::io::{Read, Write};
-use runtime::net::{TcpListener, UnixStream};
+use runtime::net::TcpListener;
 use runtime::task::yield_now;
 use runtime::time::{Instant, sleep};
 use runtime::{Builder, Runtime};
@@ -53,26 +53,6 @@ fn wait(runtime: &Runtime) {
     // SAFETY: the runtime lives, and its descriptor with it.
     let fd = unsafe { BorrowedFd::borrow_raw(runtime.as_raw_fd()) };
     poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&timeout)).unwrap();
-}
-
-/// A read stops at a message with descriptors, and no event follows.
-#[test]
-fn data_behind_a_message_with_descriptors_is_found_by_a_loop_that_waits_for_the_descriptor() {
-    let _watchdog = watchdog("");
-    let runtime = current_thread();
-    let reading = runtime.spawn(async {
-        let (mut one, two) = UnixStream::pair().unwrap();
-        let null = std::fs::File::open("/dev/null").unwrap();
-        for _ in 0..100 {
-            two.try_send_fds(b"0123456789", &[null.as_fd()]).unwrap();
-            two.try_write(b"abcdefghij").unwrap();
-            for _ in 0..2 {
-                assert_eq!(one.read(&mut [0; 100]).await.unwrap(), 10);
-            }
-        }
-    });
-    until(&runtime, || reading.is_finished());
-    runtime.block_on(reading).unwrap();
 }
 
 fn current_thread() -> Runtime {

@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("time_core", &["contain", "coop", "driver"]),
     // Machinery.
     ("task", &["contain", "coop", "waiters"]),
-    ("driver", &["contain", "coop", "io_core", "sys"]),
+    ("driver", &["coop", "io_core", "sys"]),
     ("pipe", &["contain", "coop", "io_core"]),
     // Words.
     ("io_core", &["coop"]),

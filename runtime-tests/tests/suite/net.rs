@@ -2,8 +2,6 @@
 //! nothing to do any more. Named by scenario where there is one.
 
 mod accepting;
-#[cfg(unix)]
-mod boundaries;
 mod closing;
 mod descriptors;
 mod edges;

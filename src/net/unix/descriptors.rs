@@ -15,8 +15,7 @@ impl UnixStream {
     /// of them; those that were not sent go by [`write_all`](crate::io::Write::write_all).
     ///
     /// The receiver gets duplicates: it does not matter what becomes of these. It has to use
-    /// [`recv_fds`](Self::recv_fds) or its like; a plain read throws descriptors away, and may find what
-    /// was sent after them some milliseconds late.
+    /// [`recv_fds`](Self::recv_fds) or its like; a plain read throws descriptors away.
     ///
     /// ```
     /// # async fn example() -> std::io::Result<()> {
